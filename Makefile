@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# qemu-pr-helper: `make help` lists the targets.
+
+VERSION := 0.1.0
+
+PREFIX		?= /usr/local
+prefix		?= $(PREFIX)
+bindir		?= $(prefix)/bin
+datadir		?= $(prefix)/share
+mandir		?= $(datadir)/man
+docdir		?= $(datadir)/doc/qemu-pr-helper
+unitdir		?= $(prefix)/lib/systemd/system
+completionsdir	?= $(datadir)/bash-completion/completions
+runstatedir	?= /var/run
+
+# A variant (sanitizers, coverage) is the same build in another folder:
+# make BUILD=build/asan SANITIZE=address,undefined
+BUILD		?= build
+SANITIZE	?=
+
+CC		?= gcc
+PKG_CONFIG	?= pkg-config
+CFLAGS		?= -O2 -g
+PYTHON		?= /usr/bin/python3
+
+PACKAGES	:= glib-2.0 libcap-ng libsystemd
+CLIENT_PACKAGES	:= glib-2.0
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wwrite-strings -Wundef -Wformat=2 -Wvla \
+	-Wno-missing-field-initializers
+HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection \
+	-fcf-protection
+ifeq ($(SANITIZE),)
+HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all
+endif
+
+ifeq ($(MAKECMDGOALS),deps)
+PACKAGE_CFLAGS :=
+PACKAGE_LIBS :=
+CLIENT_LIBS :=
+else
+PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+CLIENT_LIBS := $(shell $(PKG_CONFIG) --libs $(CLIENT_PACKAGES))
+endif
+
+ALL_CPPFLAGS := -D_GNU_SOURCE -Iinclude -DVERSION='"$(VERSION)"' \
+	-DRUNSTATEDIR='"$(runstatedir)"' \
+	-DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_70 \
+	-DGLIB_VERSION_MAX_ALLOWED=GLIB_VERSION_2_70 $(CPPFLAGS)
+ALL_CFLAGS := -std=gnu11 $(WARNINGS) $(HARDENING) $(SANITIZE_FLAGS) \
+	$(PACKAGE_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_FLAGS) \
+	$(LDFLAGS)
+
+DAEMON_SOURCES := $(wildcard src/*.c)
+CLIENT_SOURCES := $(wildcard src/client/*.c)
+# What the client shares with the daemon: the pure modules.
+SHARED_SOURCES := src/scsi.c src/scsi-names.c src/wire.c
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+DAEMON_OBJECTS := $(call objects,$(DAEMON_SOURCES))
+CLIENT_OBJECTS := $(call objects,$(CLIENT_SOURCES) $(SHARED_SOURCES))
+# The fake back end takes the place of the real one.
+FAKE_OBJECTS := $(filter-out $(BUILD)/obj/src/backend-scsi.o,$(DAEMON_OBJECTS)) \
+	$(call objects,$(wildcard tests/fake/*.c))
+# Unit tests link everything but main().
+MODULE_OBJECTS := $(filter-out $(BUILD)/obj/src/main.o,$(DAEMON_OBJECTS))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
+	$(wildcard tests/unit/test-*.c))
+
+.PHONY: all
+all: $(BUILD)/qemu-pr-helper $(BUILD)/qemu-pr-client
+
+$(BUILD)/qemu-pr-helper: $(DAEMON_OBJECTS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
+
+$(BUILD)/qemu-pr-client: $(CLIENT_OBJECTS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+
+$(BUILD)/fake/qemu-pr-helper: $(FAKE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
+
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(MODULE_OBJECTS) \
+		$(filter-out %/main.o,$(CLIENT_OBJECTS))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(sort $^) $(PACKAGE_LIBS) -pthread
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Rebuilds everything when the flags change.
+FLAGS := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+$(BUILD)/flags: force
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(FLAGS))' > $@
+.PHONY: force
+force:
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

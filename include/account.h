@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Users and groups, by name or by number, as options give them.
+ */
+#ifndef ACCOUNT_H
+#define ACCOUNT_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define ACCOUNT_UNCHANGED ((uid_t)-1)
+
+/* `text` is a user's name or number. *ret_group is its primary group, or
+ * ACCOUNT_UNCHANGED for a number that belongs to no known user. False with
+ * *error set where there is no such user or the number is out of range. */
+bool account_user(const char *text, uid_t *ret_user, gid_t *ret_group,
+		  GError **error);
+
+bool account_group(const char *text, gid_t *ret_group, GError **error);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Closing what a client can make slow to close: the descriptors that it sent
+ * (a TCP socket with SO_LINGER, a file of a FUSE file system), and its own
+ * socket, in which such descriptors may still wait unread. On threads of its
+ * own, at most DISPOSAL_THREADS of which can be stuck so.
+ */
+#ifndef DISPOSAL_H
+#define DISPOSAL_H
+
+#include <glib.h>
+
+#include "lanes.h"
+
+#define DISPOSAL_THREADS 16
+
+/* Takes and clears *fd; a negative one is ignored. Any thread; never blocks.
+ */
+void disposal_close(Lanes *lanes, int *fd);
+
+/* Descriptors that wait to be closed or are being closed. */
+unsigned int disposal_pending(void);
+
+/* Waits until nothing is pending, at most so many milliseconds. */
+void disposal_wait(unsigned int milliseconds);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads for work that may block, without letting one blocker stop the rest:
+ * each task belongs to a lane (a device, say), and a lane never occupies more
+ * than its own few threads. All threads are shared and start when they are
+ * needed; the total has a ceiling, and at the ceiling only lanes that have no
+ * thread at all are refused.
+ *
+ *   lane A: task task      running 4 of 4: waits for one of its own
+ *   lane B: task           running 0 of 4: takes any idle thread, or a new one
+ *
+ * A thread that never comes back from the kernel is simply never idle again.
+ * Together with worker.c, whose answers come back through it, this is the only
+ * code that locks.
+ */
+#ifndef LANES_H
+#define LANES_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Lanes Lanes;
+typedef struct Task Task;
+
+struct Task {
+	/* On some thread, with all signals blocked. May free the task. */
+	void (*run)(Task *task);
+	/* Private to lanes.c; the lane is set while the task is queued. */
+	GList link;
+	struct Lane *lane;
+};
+
+typedef struct LaneLimits {
+	/* Threads that one lane may occupy. */
+	unsigned int threads;
+	/* True: a task waits even where no thread can be had for its lane;
+	 * false: it is refused. */
+	bool patient;
+} LaneLimits;
+
+/* At most `ceiling` threads. There is no way to free it: threads may be stuck
+ * in the kernel for longer than the process lives. */
+Lanes *lanes_new(unsigned int ceiling);
+
+/* Queues the task at the end of its lane; any thread may call it. False: no
+ * thread serves the lane and none can be started; the task stays the
+ * caller's. All tasks of one key must come with the same limits. */
+bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
+		Task *task);
+
+/* Takes a task back. False: it runs already, or has run. */
+bool lanes_cancel(Lanes *lanes, Task *task);
+
+#endif

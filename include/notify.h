@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a service manager is told (sd_notify). All of it is nothing where none
+ * listens.
+ */
+#ifndef NOTIFY_H
+#define NOTIFY_H
+
+#include <glib.h>
+
+/* READY, and from now on the watchdog is fed from the main loop, if the unit
+ * asks for one: a stuck loop lets it fire. */
+void notify_ready(void);
+
+void notify_stopping(void);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Keeps a client that loops from flooding the log: so many messages per
+ * interval, the rest is counted. Pure; main loop only.
+ */
+#ifndef RATE_LIMIT_H
+#define RATE_LIMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct RateLimit {
+	int64_t interval;      /* microseconds */
+	unsigned int burst;    /* messages admitted in each */
+	int64_t since;         /* start of the current interval */
+	unsigned int admitted; /* in it */
+	unsigned int suppressed;
+} RateLimit;
+
+/* True: write this message. *ret_suppressed is the number of messages kept
+ * back since the last one that was admitted, 0 as a rule. False: count it. */
+bool rate_limit_admit(RateLimit *limit, int64_t now,
+		      unsigned int *ret_suppressed);
+
+#endif

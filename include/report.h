@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the operator reads at 3 a.m.: which virtual machine, which device,
+ * which command, what the device said. One record per command, with journal
+ * fields (docs/LOGGING.md). Main loop only; rate-limited.
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "command.h"
+
+/* An answered command: PERSISTENT RESERVE OUT, conflicts and refusals at
+ * level info or above, the rest at debug. */
+void report_command(const Command *command);
+
+/* A command that was given up came back from the kernel. */
+void report_late(const Command *command);
+
+/* A client's connection ended by its own fault, or was not admitted; `what`
+ * completes the sentence "client pid ... ". */
+void report_peer(const Peer *peer, const char *what);
+
+#endif

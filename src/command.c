@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A command's birth, answer and end. The hard rule: the reply never carries
+ * more than the client asked for, and nothing at all for PERSISTENT RESERVE
+ * OUT; QEMU aborts the whole virtual machine otherwise.
+ */
+#include "command.h"
+
+#include <glib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fd.h"
+
+const ScsiSense sense_not_sent = { SCSI_SENSE_ABORTED_COMMAND, 0x2e, 0x01 };
+const ScsiSense sense_outcome_unknown = { SCSI_SENSE_ABORTED_COMMAND, 0x2e,
+					  0x02 };
+const ScsiSense sense_no_resources = { SCSI_SENSE_ABORTED_COMMAND, 0x55, 0x03 };
+const ScsiSense sense_no_scsi_device = { SCSI_SENSE_ABORTED_COMMAND, 0x00,
+					 0x06 };
+const ScsiSense sense_not_supported = { SCSI_SENSE_ILLEGAL_REQUEST, 0x20,
+					0x00 };
+
+Command *command_new(const uint8_t cdb[WIRE_CDB_SIZE], const ScsiPrCdb *pr,
+		     int fd)
+{
+	/* Zeroed: a device that transfers less than it claims must not send
+	 * another client's bytes. */
+	Command *command = g_new0(Command, 1);
+
+	memcpy(command->cdb, cdb, WIRE_CDB_SIZE);
+	command->pr = *pr;
+	command->fd = fd;
+	return command;
+}
+
+void command_free(Command *command)
+{
+	if (!command)
+		return;
+	fd_clear(&command->fd);
+	g_free(command);
+}
+
+Command *command_new_substitute(const Command *command)
+{
+	Command *substitute = command_new(command->cdb, &command->pr, -1);
+
+	substitute->peer = command->peer;
+	substitute->connection = command->connection;
+	substitute->arrival = command->arrival;
+	substitute->backend = command->backend;
+	substitute->queue_key = command->queue_key;
+	substitute->block = command->block;
+	substitute->major = command->major;
+	substitute->minor = command->minor;
+	/* What a log line says of an OUT is in its parameter list, which does
+	 * not change while the device works on it. */
+	if (command->pr.opcode == SCSI_PERSISTENT_RESERVE_OUT)
+		memcpy(substitute->data, command->data, command->pr.length);
+	return substitute;
+}
+
+void command_refuse(Command *command, ScsiSense sense, const char *reason, ...)
+{
+	va_list arguments;
+
+	command->from_device = false;
+	command->reply.status = SCSI_CHECK_CONDITION;
+	command->reply.size = 0;
+	scsi_sense_put(command->reply.sense, WIRE_SENSE_SIZE, sense);
+	va_start(arguments, reason);
+	vsnprintf(command->reason, sizeof(command->reason), reason, arguments);
+	va_end(arguments);
+}
+
+void command_answer(Command *command, uint8_t status, const uint8_t *sense,
+		    size_t sense_length, size_t transferred)
+{
+	WireReply *reply = &command->reply;
+
+	g_assert(sense_length <= WIRE_SENSE_SIZE);
+	command->from_device = true;
+	reply->status = status;
+	reply->size = 0;
+	memset(reply->sense, 0, WIRE_SENSE_SIZE);
+	memcpy(reply->sense, sense, sense_length);
+	if (status == SCSI_CHECK_CONDITION && !(sense_length && sense[0]))
+		scsi_sense_put(reply->sense, WIRE_SENSE_SIZE,
+			       (ScsiSense) { SCSI_SENSE_NO_SENSE });
+	if (status == SCSI_GOOD &&
+	    command->pr.opcode == SCSI_PERSISTENT_RESERVE_IN)
+		reply->size = (uint32_t)MIN(transferred, command->pr.length);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Messages to the journal's socket or to stderr, each with one non-blocking
+ * system call. The journal's native protocol is spoken here, and not by
+ * sd_journal_sendv(), because that one waits when journald is stuck.
+ */
+#include "log.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "fd.h"
+
+#define IDENTIFIER "qemu-pr-helper"
+
+static const struct sockaddr_un journal_address = {
+	.sun_family = AF_UNIX,
+	.sun_path = "/run/systemd/journal/socket",
+};
+
+static LogLevel max_level = LOG_LEVEL_INFO;
+static int journal = -1; /* a datagram socket; -1: log to stderr */
+static bool stderr_is_socket;
+static atomic_uint dropped;
+
+static bool stderr_is_journal(const struct stat *status)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       device == status->st_dev && inode == status->st_ino;
+}
+
+/* The table of cases, docs/LOGGING.md. */
+static bool wants_journal(LogTarget target, bool detached)
+{
+	struct stat status;
+
+	if (target != LOG_TARGET_AUTO)
+		return target == LOG_TARGET_JOURNAL;
+	if (detached || fstat(STDERR_FILENO, &status) < 0)
+		return true;
+	if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
+		return true; /* systemd, libvirt, or a container's runtime */
+	return S_ISCHR(status.st_mode) && !isatty(STDERR_FILENO);
+}
+
+static bool journal_is_reachable(void)
+{
+	return access(journal_address.sun_path, W_OK) == 0;
+}
+
+static bool stderr_matters(bool detached)
+{
+	struct stat status;
+
+	return !detached && fstat(STDERR_FILENO, &status) == 0 &&
+	       !stderr_is_journal(&status);
+}
+
+static void glib_handler(const char *domain, GLogLevelFlags flags,
+			 const char *message, gpointer data)
+{
+	(void)data;
+	log_message(flags & G_LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR
+					      : LOG_LEVEL_WARNING,
+		    "%s: %s", domain ? domain : "GLib", message);
+}
+
+void log_init(LogTarget target, bool detached)
+{
+	struct stat status;
+
+	g_log_set_default_handler(glib_handler, NULL);
+	stderr_is_socket =
+		fstat(STDERR_FILENO, &status) == 0 && S_ISSOCK(status.st_mode);
+	if (!wants_journal(target, detached))
+		return;
+	/* A container has no journal: its runtime reads stderr. */
+	if (target == LOG_TARGET_AUTO && !journal_is_reachable() &&
+	    stderr_matters(detached))
+		return;
+	journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+void log_set_level(LogLevel level)
+{
+	max_level = level;
+}
+
+bool log_wants(LogLevel level)
+{
+	return level <= max_level;
+}
+
+static bool send_to_journal(const char *datagram, size_t length)
+{
+	return sendto(journal, datagram, length, MSG_NOSIGNAL | MSG_DONTWAIT,
+		      (const struct sockaddr *)&journal_address,
+		      sizeof(journal_address)) >= 0;
+}
+
+static bool write_line(const char *line, size_t length)
+{
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (stderr_is_socket)
+		return send(STDERR_FILENO, line, length,
+			    MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+	/* A pipe or terminal that polls writable takes a line at once. */
+	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
+		return false;
+	return write(STDERR_FILENO, line, length) >= 0;
+}
+
+static bool emit_line(const char *message)
+{
+	g_autofree char *line = g_strdup_printf(IDENTIFIER ": %s\n", message);
+
+	return write_line(line, strlen(line));
+}
+
+static bool emit_record(LogLevel level, const char *const *fields,
+			const char *message)
+{
+	g_autoptr(GString) text = g_string_sized_new(512);
+
+	g_string_printf(text,
+			"PRIORITY=%d\nSYSLOG_IDENTIFIER=" IDENTIFIER "\n"
+			"MESSAGE=%s\n",
+			(int)level, message);
+	for (; fields && *fields; fields++)
+		g_string_append_printf(text, "%s\n", *fields);
+	return send_to_journal(text->str, text->len);
+}
+
+static bool emit(LogLevel level, const char *const *fields, const char *message)
+{
+	return journal < 0 ? emit_line(message)
+			   : emit_record(level, fields, message);
+}
+
+static void report_dropped(void)
+{
+	unsigned int lost = atomic_exchange(&dropped, 0);
+	char text[80];
+
+	if (lost == 0)
+		return;
+	snprintf(text, sizeof(text),
+		 "%u log messages were lost, as they could not be written",
+		 lost);
+	if (!emit(LOG_LEVEL_WARNING, NULL, text))
+		atomic_fetch_add(&dropped, lost);
+}
+
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if (!g_ascii_isprint(*text) && (signed char)*text >= 0)
+			*text = '?';
+}
+
+static void log_va(LogLevel level, const char *const *fields,
+		   const char *format, va_list arguments)
+{
+	char message[LOG_MESSAGE_MAX];
+
+	if (!log_wants(level))
+		return;
+	vsnprintf(message, sizeof(message), format, arguments);
+	make_printable(message);
+	if (atomic_load(&dropped))
+		report_dropped();
+	if (!emit(level, fields, message))
+		atomic_fetch_add(&dropped, 1);
+}
+
+void log_message(LogLevel level, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_va(level, NULL, format, arguments);
+	va_end(arguments);
+}
+
+void log_record(LogLevel level, const char *const *fields, const char *format,
+		...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_va(level, fields, format, arguments);
+	va_end(arguments);
+}
+
+void log_start_error(const char *message)
+{
+	emit_line(message);
+	if (journal >= 0)
+		emit_record(LOG_LEVEL_ERROR, NULL, message);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The order of start-up and of the end, and nothing else. The order matters:
+ * what needs privileges comes before they are dropped, what starts a thread
+ * after, and the socket's name appears only when connecting to it works.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "daemonize.h"
+#include "descriptors.h"
+#include "error.h"
+#include "listen.h"
+#include "log.h"
+#include "notify.h"
+#include "options.h"
+#include "pidfile.h"
+#include "privileges.h"
+#include "server.h"
+#include "signals.h"
+
+/* How long a stopping helper answers what it has taken, in microseconds;
+ * libvirt kills it after about 10 s. */
+#define DRAIN_PATIENCE ((gint64)8 * 1000 * 1000)
+
+typedef struct Daemon {
+	Options options;
+	ListenSocket socket;
+	PidFile pidfile;
+	int parent; /* that waits, with -d; or -1 */
+	Server *server;
+	GMainLoop *loop;
+} Daemon;
+
+static bool open_socket(Daemon *daemon, GError **error)
+{
+	const Options *options = &daemon->options;
+	ListenOptions listen_options = {
+		.path = options->socket_path,
+		.mode = options->socket_mode,
+		.owner = options->socket_owner,
+		.group = options->socket_group,
+	};
+
+	/* Socket activation, if any, was noticed before the fork. */
+	if (daemon->socket.fd >= 0)
+		return true;
+	return listen_bind(&listen_options, &daemon->socket, error);
+}
+
+static bool take_activation(Daemon *daemon, GError **error)
+{
+	if (!listen_activated(&daemon->socket, error))
+		return false;
+	if (daemon->socket.fd < 0 || !daemon->options.socket_given)
+		return true;
+	error_set(error, "-k cannot be used with socket activation; set "
+			 "ListenStream= in the socket unit instead");
+	return false;
+}
+
+static bool create_pidfile(Daemon *daemon, GError **error)
+{
+	return !daemon->options.pidfile ||
+	       pidfile_create(daemon->options.pidfile, &daemon->pidfile, error);
+}
+
+static bool drop_privileges(const Daemon *daemon, GError **error)
+{
+	Privileges privileges = {
+		.user = daemon->options.user,
+		.group = daemon->options.group,
+		.capabilities = backend_capabilities(),
+	};
+
+	return privileges_drop(&privileges, error);
+}
+
+static bool create_server(Daemon *daemon, GError **error)
+{
+	unsigned int descriptors = descriptors_raise_limit();
+	ServerLimits limits = {
+		.max_clients = server_clients(descriptors),
+		.command_timeout = daemon->options.command_timeout,
+	};
+
+	if (limits.max_clients >= daemon->options.max_clients)
+		limits.max_clients = daemon->options.max_clients;
+	else if (daemon->options.max_clients_given)
+		log_message(LOG_LEVEL_NOTICE,
+			    "serving at most %u clients, as only %u files may "
+			    "be open; raise LimitNOFILE= for more",
+			    limits.max_clients, descriptors);
+	daemon->server = server_new(daemon->socket.fd, &limits, error);
+	return daemon->server != NULL;
+}
+
+static void drained(void *data)
+{
+	g_main_loop_quit(((Daemon *)data)->loop);
+}
+
+static void ended(int signal, void *data)
+{
+	Daemon *daemon = data;
+
+	log_message(LOG_LEVEL_INFO, "stopping on signal %d", signal);
+	notify_stopping();
+	listen_unlink(&daemon->socket);
+	daemon->socket.path = NULL;
+	server_drain(daemon->server, DRAIN_PATIENCE, drained, daemon);
+}
+
+static bool start(Daemon *daemon, GError **error)
+{
+	const Options *options = &daemon->options;
+
+	if (!take_activation(daemon, error) ||
+	    (options->daemon && !daemonize(&daemon->parent, error)))
+		return false;
+	log_init(options->log_target, options->daemon);
+	log_set_level(options->log_level);
+	return create_pidfile(daemon, error) && open_socket(daemon, error) &&
+	       drop_privileges(daemon, error) && create_server(daemon, error) &&
+	       signals_watch(ended, daemon, error);
+}
+
+static void run(Daemon *daemon)
+{
+	log_message(LOG_LEVEL_INFO, "version " VERSION " serving on %s",
+		    daemon->socket.path ? daemon->socket.path
+					: "an activated socket");
+	notify_ready();
+	daemonize_ready(&daemon->parent);
+	g_main_loop_run(daemon->loop);
+}
+
+static void stop(Daemon *daemon)
+{
+	listen_unlink(&daemon->socket);
+	server_free(daemon->server);
+	pidfile_remove(&daemon->pidfile);
+}
+
+int main(int argc, char **argv)
+{
+	Daemon daemon = {
+		.socket = { .fd = -1 },
+		.pidfile = PID_FILE_NONE,
+		.parent = -1,
+	};
+	g_autoptr(GError) error = NULL;
+
+	descriptors_fill_standard();
+	signals_block();
+	switch (options_parse(argc, argv, &daemon.options, &error)) {
+	case OPTIONS_DONE:
+		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	case OPTIONS_WRONG:
+		if (error)
+			log_start_error(error->message);
+		return EXIT_FAILURE;
+	case OPTIONS_RUN:
+		break;
+	}
+	daemon.loop = g_main_loop_new(NULL, FALSE);
+	if (!start(&daemon, &error)) {
+		log_start_error(error->message);
+		stop(&daemon);
+		return EXIT_FAILURE;
+	}
+	run(&daemon);
+	stop(&daemon);
+	log_message(LOG_LEVEL_INFO, "stopped");
+	/* Not exit(): threads may still be in the kernel. */
+	_exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An open file description lock: it stays with the descriptor, and it also
+ * keeps out instances of other programs that use fcntl() locks. The hard
+ * rule: a file with anything else in it than a number is never overwritten.
+ */
+#include "pidfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "fd.h"
+
+static bool is_still(int fd, const char *path)
+{
+	struct stat open_file, named_file;
+
+	return fstat(fd, &open_file) == 0 && stat(path, &named_file) == 0 &&
+	       open_file.st_dev == named_file.st_dev &&
+	       open_file.st_ino == named_file.st_ino;
+}
+
+/* The process that has the file, for the message; 0 where it cannot be told.
+ */
+static int holder(int fd)
+{
+	char text[16] = "";
+	int pid = 0;
+
+	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
+		sscanf(text, "%d", &pid);
+	return pid;
+}
+
+static bool lock(int fd, const char *path, GError **error)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+		return true;
+	if (errno == EAGAIN || errno == EACCES)
+		error_set(error,
+			  "PID file '%s' is locked by a running instance "
+			  "(pid %d)",
+			  path, holder(fd));
+	else
+		error_set_errno(error, "cannot lock PID file '%s'", path);
+	return false;
+}
+
+static bool holds_at_most_a_number(int fd)
+{
+	char text[32];
+	ssize_t n = pread(fd, text, sizeof(text), 0);
+
+	if (n < 0 || n == (ssize_t)sizeof(text))
+		return false;
+	for (ssize_t i = 0; i < n; i++)
+		if (!g_ascii_isdigit(text[i]) && !g_ascii_isspace(text[i]))
+			return false;
+	return true;
+}
+
+static bool write_number(int fd)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n;
+}
+
+bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
+{
+	for (;;) {
+		autofd fd = open(
+			path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+
+		if (fd < 0) {
+			error_set_errno(error, "cannot write PID file '%s'",
+					path);
+			return false;
+		}
+		if (!lock(fd, path, error))
+			return false;
+		/* The last owner may have removed it while we waited. */
+		if (!is_still(fd, path))
+			continue;
+		if (!holds_at_most_a_number(fd)) {
+			error_set(error,
+				  "'%s' does not look like a PID file; it was "
+				  "left alone, choose another with -f",
+				  path);
+			return false;
+		}
+		if (!write_number(fd)) {
+			error_set_errno(error, "cannot write PID file '%s'",
+					path);
+			unlink(path);
+			return false;
+		}
+		*ret_file = (PidFile) { .fd = g_steal_fd(&fd), .path = path };
+		return true;
+	}
+}
+
+void pidfile_remove(PidFile *file)
+{
+	if (file->fd < 0)
+		return;
+	if (is_still(file->fd, file->path))
+		unlink(file->path);
+	fd_clear(&file->fd);
+}

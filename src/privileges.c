@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libcap-ng does the dropping; what is left is then compared with what was
+ * meant, because a helper that holds too much must not serve.
+ */
+#include "privileges.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+
+static bool wanted(const Privileges *privileges, unsigned int capability)
+{
+	return privileges->capabilities >> capability & 1;
+}
+
+static bool have(unsigned int capability)
+{
+	return capng_have_capability(CAPNG_EFFECTIVE, capability);
+}
+
+/* What is to be kept has to be there in the first place. */
+static bool has_wanted(const Privileges *privileges, GError **error)
+{
+	for (unsigned int i = 0; i <= (unsigned int)CAP_LAST_CAP; i++) {
+		if (!wanted(privileges, i) ||
+		    capng_have_capability(CAPNG_PERMITTED, i))
+			continue;
+		error_set(error,
+			  "needs CAP_%s; start it as root, or as a service "
+			  "with AmbientCapabilities=CAP_%s",
+			  capng_capability_to_name(i),
+			  capng_capability_to_name(i));
+		return false;
+	}
+	return true;
+}
+
+static void select_wanted(const Privileges *privileges)
+{
+	capng_clear(CAPNG_SELECT_ALL);
+	for (unsigned int i = 0; i <= (unsigned int)CAP_LAST_CAP; i++)
+		if (wanted(privileges, i))
+			capng_update(CAPNG_ADD,
+				     CAPNG_EFFECTIVE | CAPNG_PERMITTED, i);
+}
+
+static bool changes_identity(const Privileges *privileges)
+{
+	return privileges->user != (uid_t)-1 || privileges->group != (gid_t)-1;
+}
+
+static bool drop(const Privileges *privileges)
+{
+	bool may_set_groups = have(CAP_SETGID);
+	bool may_clear_bounding = have(CAP_SETPCAP);
+
+	if (may_set_groups && setgroups(0, NULL) < 0)
+		return false;
+	select_wanted(privileges);
+	if (changes_identity(privileges))
+		return capng_change_id((int)privileges->user,
+				       (int)privileges->group,
+				       may_clear_bounding ? CAPNG_CLEAR_BOUNDING
+							  : CAPNG_NO_FLAG) == 0;
+	return capng_apply(may_clear_bounding
+				   ? CAPNG_SELECT_ALL
+				   : CAPNG_SELECT_CAPS |
+					     CAPNG_SELECT_AMBIENT) == 0;
+}
+
+static bool verify_capability(const Privileges *privileges, unsigned int i,
+			      bool bounding_cleared, GError **error)
+{
+	bool keep = wanted(privileges, i);
+	const char *set = NULL;
+
+	if (capng_have_capability(CAPNG_PERMITTED, i) != keep)
+		set = "permitted";
+	else if (capng_have_capability(CAPNG_EFFECTIVE, i) != keep)
+		set = "effective";
+	else if (capng_have_capability(CAPNG_INHERITABLE, i))
+		set = "inheritable";
+	else if (capng_have_capability(CAPNG_AMBIENT, i))
+		set = "ambient";
+	else if (capng_have_capability(CAPNG_BOUNDING_SET, i) &&
+		 (bounding_cleared || !keep))
+		set = "bounding";
+	if (!set)
+		return true;
+	error_set(error,
+		  "will not serve with CAP_%s wrong in its %s set; as a "
+		  "service, set CapabilityBoundingSet= and "
+		  "AmbientCapabilities= to what the manual page says",
+		  capng_capability_to_name(i), set);
+	return false;
+}
+
+static bool verify_capabilities(const Privileges *privileges,
+				bool bounding_cleared, GError **error)
+{
+	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_get_caps_process() < 0) {
+		error_set(error, "cannot read back its capabilities");
+		return false;
+	}
+	for (unsigned int i = 0; i <= (unsigned int)CAP_LAST_CAP; i++)
+		if (!verify_capability(privileges, i, bounding_cleared, error))
+			return false;
+	return true;
+}
+
+/* A service manager lists the process's own group again; that adds nothing. */
+static bool verify_groups(GError **error)
+{
+	gid_t groups[2] = { 0 };
+	int count = getgroups(G_N_ELEMENTS(groups), groups);
+
+	if (count == 0 || (count == 1 && groups[0] == getegid()))
+		return true;
+	error_set(error, "will not serve with supplementary groups; start it "
+			 "as root, or as a user that is in its own group only");
+	return false;
+}
+
+static bool verify_identity(const Privileges *privileges, GError **error)
+{
+	uid_t ruid, euid, suid, user = privileges->user;
+	gid_t rgid, egid, sgid, group = privileges->group;
+
+	if (getresuid(&ruid, &euid, &suid) == 0 &&
+	    getresgid(&rgid, &egid, &sgid) == 0 && ruid == euid &&
+	    euid == suid && rgid == egid && egid == sgid &&
+	    (user == (uid_t)-1 || user == euid) &&
+	    (group == (gid_t)-1 || group == egid))
+		return true;
+	error_set(error, "could not take on the user and group it was told to");
+	return false;
+}
+
+/* Another thread would have kept everything. Threads are subdirectories, each
+ * a link of its parent beyond "." and the parent's own. */
+static bool verify_single_thread(GError **error)
+{
+	struct stat status;
+
+	if (stat("/proc/self/task", &status) < 0 || status.st_nlink == 3)
+		return true;
+	error_set(error, "will not serve: a thread exists that has kept its "
+			 "privileges");
+	return false;
+}
+
+static bool verify(const Privileges *privileges, bool bounding_cleared,
+		   GError **error)
+{
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) {
+		error_set(error, "could not set no_new_privs");
+		return false;
+	}
+	if (!verify_identity(privileges, error) || !verify_single_thread(error))
+		return false;
+	/* Who keeps nothing has no more than the user who started it. */
+	return privileges->capabilities == 0 ||
+	       (verify_capabilities(privileges, bounding_cleared, error) &&
+		verify_groups(error));
+}
+
+bool privileges_drop(const Privileges *privileges, GError **error)
+{
+	bool may_clear_bounding;
+
+	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_get_caps_process() < 0) {
+		error_set(error, "cannot read its capabilities");
+		return false;
+	}
+	if (!has_wanted(privileges, error))
+		return false;
+	may_clear_bounding = have(CAP_SETPCAP);
+	if (!drop(privileges)) {
+		error_set_errno(error, "cannot drop privileges");
+		return false;
+	}
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return verify(privileges, may_clear_bounding, error);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A counter per interval: simple enough to be explained in the manual.
+ */
+#include "rate-limit.h"
+
+bool rate_limit_admit(RateLimit *limit, int64_t now,
+		      unsigned int *ret_suppressed)
+{
+	if (limit->since == 0 || now - limit->since >= limit->interval) {
+		limit->since = now;
+		limit->admitted = 0;
+	}
+	if (limit->admitted >= limit->burst) {
+		limit->suppressed++;
+		return false;
+	}
+	limit->admitted++;
+	*ret_suppressed = limit->suppressed;
+	limit->suppressed = 0;
+	return true;
+}

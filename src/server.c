@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who may come in, and how everybody goes. The hard rule: whatever the limits
+ * are, the loop neither stops accepting for good nor spins.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "connection.h"
+#include "disposal.h"
+#include "error.h"
+#include "fd.h"
+#include "log.h"
+#include "report.h"
+#include "trace.h"
+
+/* Clients accepted in one turn of the loop. */
+#define ACCEPT_BATCH 32
+
+/* How long to leave the listening socket alone when no descriptor is to be
+ * had, in milliseconds. */
+#define PAUSE 100
+
+/* Own descriptors, and room for those of one hostile message. */
+#define DESCRIPTORS_RESERVED 512
+
+/* How long the end waits for sockets to be closed, in milliseconds. A process
+ * whose threads hang in the kernel keeps what is still open then. */
+#define DISPOSAL_PATIENCE 500
+
+struct Server {
+	ConnectionHost host; /* must be first */
+	Watch listener;
+	bool listening;
+	ServerLimits limits;
+	GQueue clients; /* of Connection */
+	int spare;      /* given up to accept, and refuse, when full */
+	guint pause;    /* a timer that ends a pause */
+	guint patience; /* a timer that ends the drain */
+	void (*drained)(void *data);
+	void *drained_data;
+};
+
+/* Each client has its socket and the descriptor of its command. */
+unsigned int server_clients(unsigned int descriptors)
+{
+	if (descriptors < DESCRIPTORS_RESERVED + 2)
+		return 1;
+	return (descriptors - DESCRIPTORS_RESERVED) / 2;
+}
+
+static int open_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void refuse(Server *server, int *client, const char *why)
+{
+	Peer peer;
+
+	peer_get(*client, &peer);
+	report_peer(&peer, why);
+	shutdown(*client, SHUT_RDWR);
+	disposal_close(server->host.lanes, client);
+}
+
+/* Clients whose sockets are still being closed count: whoever makes closing
+ * slow must not get around the limit. */
+static bool is_full(const Server *server)
+{
+	return server->clients.length + disposal_pending() >=
+	       server->limits.max_clients;
+}
+
+static void admit(Server *server, int client)
+{
+	Connection *connection;
+
+	if (is_full(server)) {
+		refuse(server, &client,
+		       "is one too many: --max-clients is reached, its "
+		       "connection was closed");
+		return;
+	}
+	connection = connection_new(&server->host, client);
+	if (connection)
+		g_queue_push_tail_link(&server->clients,
+				       connection_link(connection));
+}
+
+static gboolean end_pause(gpointer data)
+{
+	Server *server = data;
+
+	server->pause = 0;
+	poller_modify(server->host.poller, &server->listener, EPOLLIN);
+	return G_SOURCE_REMOVE;
+}
+
+static void pause_listening(Server *server)
+{
+	poller_modify(server->host.poller, &server->listener, 0);
+	server->pause = g_timeout_add(PAUSE, end_pause, server);
+}
+
+static int accept_client(Server *server)
+{
+	return accept4(server->listener.fd, NULL, NULL,
+		       SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* The descriptor table is full: without a free descriptor a client cannot even
+ * be turned away, and would keep the listening socket readable for ever. */
+static void accept_with_spare(Server *server)
+{
+	int client;
+
+	fd_clear(&server->spare);
+	client = accept_client(server);
+	if (client >= 0)
+		refuse(server, &client,
+		       "was turned away: no file descriptor is left");
+	pause_listening(server);
+}
+
+static void accept_failed(Server *server)
+{
+	switch (errno) {
+	case EAGAIN:
+	case EINTR:
+	case ECONNABORTED:
+		return;
+	case EMFILE:
+	case ENFILE:
+		accept_with_spare(server);
+		return;
+	default:
+		log_message(LOG_LEVEL_ERROR, "cannot accept a client: %s",
+			    strerror(errno));
+		pause_listening(server);
+	}
+}
+
+static void listener_ready(Watch *watch, uint32_t events)
+{
+	Server *server = (Server *)((char *)watch - offsetof(Server, listener));
+	int client;
+
+	(void)events;
+	if (server->spare < 0)
+		server->spare = open_spare();
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		client = accept_client(server);
+		if (client < 0) {
+			accept_failed(server);
+			return;
+		}
+		admit(server, client);
+	}
+}
+
+static void finish_if_drained(Server *server)
+{
+	void (*drained)(void *data) = server->drained;
+
+	if (!drained || server->clients.length > 0)
+		return;
+	server->drained = NULL;
+	drained(server->drained_data);
+}
+
+static void connection_ended(Connection *connection, ConnectionHost *host)
+{
+	Server *server = (Server *)host;
+
+	g_queue_unlink(&server->clients, connection_link(connection));
+	connection_free(connection);
+	finish_if_drained(server);
+}
+
+static void command_answered(Command *command, void *data)
+{
+	(void)data;
+	report_command(command);
+	if (command->connection)
+		connection_answer(command->connection, command);
+	else
+		command_free(command);
+}
+
+static void command_returned_late(Command *command, void *data)
+{
+	(void)data;
+	trace(command_late, "device=%u:%u status=0x%02x", command->major,
+	      command->minor, command->reply.status);
+	report_late(command);
+}
+
+Server *server_new(int listener, const ServerLimits *limits, GError **error)
+{
+	static const WorkerEvents events = {
+		.answered = command_answered,
+		.returned_late = command_returned_late,
+	};
+	Server *server = g_new0(Server, 1);
+	ConnectionHost *host = &server->host;
+
+	server->limits = *limits;
+	server->spare = open_spare();
+	server->listener = (Watch) { .fd = listener, .ready = listener_ready };
+	host->ended = connection_ended;
+	host->lanes = lanes_new(WORKER_THREADS_MAX);
+	host->poller = poller_new(error);
+	if (host->poller)
+		host->worker =
+			worker_new(host->poller, host->lanes,
+				   limits->command_timeout, &events, error);
+	if (!host->worker) {
+		server_free(server);
+		return NULL;
+	}
+	server->listening =
+		poller_add(host->poller, &server->listener, EPOLLIN);
+	return server;
+}
+
+static void stop_listening(Server *server)
+{
+	g_clear_handle_id(&server->pause, g_source_remove);
+	if (!server->listening)
+		return;
+	server->listening = false;
+	poller_remove(server->host.poller, &server->listener);
+	disposal_close(server->host.lanes, &server->listener.fd);
+}
+
+static gboolean end_patience(gpointer data)
+{
+	Server *server = data;
+	GList *link;
+
+	server->patience = 0;
+	log_message(LOG_LEVEL_WARNING,
+		    "stopping with %u commands unfinished; their clients are "
+		    "told so",
+		    worker_outstanding(server->host.worker));
+	worker_expire_all(server->host.worker);
+	while ((link = server->clients.head))
+		connection_ended(link->data, &server->host);
+	return G_SOURCE_REMOVE;
+}
+
+void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
+		  void *data)
+{
+	GList *link, *next;
+
+	trace(server_drain, "clients=%u outstanding=%u", server->clients.length,
+	      worker_outstanding(server->host.worker));
+	stop_listening(server);
+	server->drained = drained;
+	server->drained_data = data;
+	server->patience =
+		g_timeout_add((guint)(patience / 1000), end_patience, server);
+	for (link = server->clients.head; link; link = next) {
+		next = link->next;
+		connection_drain(link->data);
+	}
+	finish_if_drained(server);
+}
+
+void server_free(Server *server)
+{
+	if (!server)
+		return;
+	stop_listening(server);
+	g_clear_handle_id(&server->patience, g_source_remove);
+	while (server->clients.length > 0)
+		connection_free(g_queue_pop_head_link(&server->clients)->data);
+	disposal_wait(DISPOSAL_PATIENCE);
+	worker_free(server->host.worker);
+	poller_free(server->host.poller);
+	fd_clear(&server->spare);
+	g_free(server);
+}
