@@ -11,6 +11,7 @@ datadir		?= $(prefix)/share
 mandir		?= $(datadir)/man
 docdir		?= $(datadir)/doc/qemu-pr-helper
 unitdir		?= $(prefix)/lib/systemd/system
+sysusersdir	?= $(prefix)/lib/sysusers.d
 completionsdir	?= $(datadir)/bash-completion/completions
 runstatedir	?= /var/run
 
@@ -19,7 +20,9 @@ runstatedir	?= /var/run
 BUILD		?= build
 SANITIZE	?=
 
-CC		?= gcc
+ifeq ($(origin CC),default)
+CC		:= gcc
+endif
 PKG_CONFIG	?= pkg-config
 CFLAGS		?= -O2 -g
 PYTHON		?= /usr/bin/python3
@@ -39,21 +42,20 @@ SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
 endif
 
-ifeq ($(MAKECMDGOALS),deps)
-PACKAGE_CFLAGS :=
-PACKAGE_LIBS :=
-CLIENT_LIBS :=
-else
-PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
-PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
-CLIENT_LIBS := $(shell $(PKG_CONFIG) --libs $(CLIENT_PACKAGES))
-endif
+# Asked for only when something is compiled, so that `make deps all` works on
+# a machine that has nothing yet; and only once.
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell \
+	$(PKG_CONFIG) --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell \
+	$(PKG_CONFIG) --libs $(PACKAGES)))$(PACKAGE_LIBS)
+CLIENT_LIBS = $(eval CLIENT_LIBS := $$(shell \
+	$(PKG_CONFIG) --libs $(CLIENT_PACKAGES)))$(CLIENT_LIBS)
 
 ALL_CPPFLAGS := -D_GNU_SOURCE -Iinclude -DVERSION='"$(VERSION)"' \
 	-DRUNSTATEDIR='"$(runstatedir)"' \
 	-DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_70 \
 	-DGLIB_VERSION_MAX_ALLOWED=GLIB_VERSION_2_70 $(CPPFLAGS)
-ALL_CFLAGS := -std=gnu11 $(WARNINGS) $(HARDENING) $(SANITIZE_FLAGS) \
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(SANITIZE_FLAGS) \
 	$(PACKAGE_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_FLAGS) \
 	$(LDFLAGS)
@@ -74,6 +76,23 @@ MODULE_OBJECTS := $(filter-out $(BUILD)/obj/src/main.o,$(DAEMON_OBJECTS))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
 	$(wildcard tests/unit/test-*.c))
 
+.DEFAULT_GOAL := all
+
+.PHONY: help
+help:
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+
+#: make            build the daemon and the client into build/
+#: make deps       install what building and testing need (Debian)
+#: make demo       a failover on a virtual SCSI disk, told line by line
+#: make check      every test; the virtual machine and lint included
+#: make check-fast the tests that need no virtual machine
+#: make check-vm   the tests on real kernel SCSI targets
+#: make lint       formatting, static analysis, spelling, manual pages
+#: make fuzz       fuzz each target for FUZZ_SECONDS
+#: make install    into PREFIX (/usr/local), below DESTDIR
+#: make uninstall  what install did, undone
+#: make clean      remove build/
 .PHONY: all
 all: $(BUILD)/qemu-pr-helper $(BUILD)/qemu-pr-client
 
@@ -97,7 +116,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Rebuilds everything when the flags change.
-FLAGS := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+FLAGS = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 $(BUILD)/flags: force
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
@@ -106,3 +125,61 @@ $(BUILD)/flags: force
 force:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# Manual pages and units, with the paths of this installation.
+SUBSTITUTE = sed -e 's|@VERSION@|$(VERSION)|g' \
+	-e 's|@RUNSTATEDIR@|$(runstatedir)|g' -e 's|@bindir@|$(bindir)|g'
+MAN_PAGES := $(BUILD)/man/qemu-pr-helper.8 $(BUILD)/man/qemu-pr-client.8
+UNITS := $(BUILD)/systemd/qemu-pr-helper.service
+
+.PHONY: docs
+docs: $(MAN_PAGES) $(UNITS)
+all: docs
+
+$(BUILD)/man/%.8: %.8.in $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(SUBSTITUTE) $< > $@
+$(BUILD)/man/%.8: docs/%.8.in $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(SUBSTITUTE) $< > $@
+$(BUILD)/systemd/%: contrib/systemd/%.in $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(SUBSTITUTE) $< > $@
+
+# --- installation -----------------------------------------------------------
+
+INSTALL ?= install
+
+.PHONY: install
+install: all
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man8 \
+		$(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) \
+		$(DESTDIR)$(completionsdir) $(DESTDIR)$(docdir)
+	$(INSTALL) $(BUILD)/qemu-pr-helper $(BUILD)/qemu-pr-client \
+		$(DESTDIR)$(bindir)
+	$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man8
+	$(INSTALL) -m 644 $(UNITS) contrib/systemd/qemu-pr-helper.socket \
+		$(DESTDIR)$(unitdir)
+	$(INSTALL) -m 644 contrib/systemd/qemu-pr-helper.sysusers.conf \
+		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf
+	$(INSTALL) -m 644 contrib/qemu-pr-client.bash \
+		$(DESTDIR)$(completionsdir)/qemu-pr-client
+	$(INSTALL) -m 644 README.md LICENSE $(wildcard docs/*.md) \
+		$(DESTDIR)$(docdir)
+	@sh contrib/after-install $(bindir)
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/qemu-pr-helper \
+		$(DESTDIR)$(bindir)/qemu-pr-client \
+		$(DESTDIR)$(mandir)/man8/qemu-pr-helper.8 \
+		$(DESTDIR)$(mandir)/man8/qemu-pr-client.8 \
+		$(DESTDIR)$(unitdir)/qemu-pr-helper.service \
+		$(DESTDIR)$(unitdir)/qemu-pr-helper.socket \
+		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf \
+		$(DESTDIR)$(completionsdir)/qemu-pr-client
+	rm -rf $(DESTDIR)$(docdir)
+
+# --- tests ------------------------------------------------------------------
+
+-include tests/tests.mk

@@ -80,11 +80,17 @@ static void lane_update(Lanes *lanes, Lane *lane)
 	if (!runnable && lane->is_runnable)
 		g_queue_unlink(&lanes->runnable, &lane->link);
 	lane->is_runnable = runnable;
+}
 
-	if (lane->tasks.length == 0 && lane->running == 0) {
-		g_hash_table_remove(lanes->by_key, &lane->key);
-		g_free(lane);
-	}
+/* The same for a lane that may have lost its last task or thread: then it
+ * ends. */
+static void lane_release(Lanes *lanes, Lane *lane)
+{
+	lane_update(lanes, lane);
+	if (lane->tasks.length > 0 || lane->running > 0)
+		return;
+	g_hash_table_remove(lanes->by_key, &lane->key);
+	g_free(lane);
 }
 
 /* The next task; its lane has had its turn. From here on the task is the
@@ -134,7 +140,7 @@ static void run_task(Lanes *lanes, Lane *lane, Task *task)
 	task->run(task);
 	pthread_mutex_lock(&lanes->lock);
 	lane->running--;
-	lane_update(lanes, lane);
+	lane_release(lanes, lane);
 }
 
 static void *thread_main(void *data)
@@ -215,7 +221,7 @@ bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 	if (!accepted) {
 		task->lane = NULL;
 		g_queue_unlink(&lane->tasks, &task->link);
-		lane_update(lanes, lane);
+		lane_release(lanes, lane);
 	}
 	pthread_mutex_unlock(&lanes->lock);
 	return accepted;
@@ -229,7 +235,7 @@ bool lanes_cancel(Lanes *lanes, Task *task)
 	lane = g_steal_pointer(&task->lane);
 	if (lane) {
 		g_queue_unlink(&lane->tasks, &task->link);
-		lane_update(lanes, lane);
+		lane_release(lanes, lane);
 	}
 	pthread_mutex_unlock(&lanes->lock);
 	return lane != NULL;

@@ -6,6 +6,7 @@
 #include "peer.h"
 
 #include <fcntl.h>
+#include <glib.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,8 +24,8 @@ static void comm_get(pid_t pid, char *ret_comm, size_t size)
 	if (fd >= 0)
 		n = read(fd, ret_comm, size - 1);
 	if (n <= 0)
-		n = (ssize_t)strlen(strcpy(ret_comm, "?"));
-	ret_comm[n] = '\0';
+		ret_comm[0] = '?';
+	ret_comm[MAX(n, 1)] = '\0';
 	ret_comm[strcspn(ret_comm, "\n")] = '\0';
 }
 

@@ -169,12 +169,15 @@ static LogLevel level_of(const Command *command)
 	return LOG_LEVEL_DEBUG;
 }
 
+/* Who asks for debug messages wants all of them. */
 static bool admit(RateLimit *limit, LogLevel level)
 {
 	unsigned int suppressed = 0;
 
 	if (!log_wants(level))
 		return false;
+	if (level == LOG_LEVEL_DEBUG)
+		return true;
 	if (!rate_limit_admit(limit, g_get_monotonic_time(), &suppressed))
 		return false;
 	if (suppressed > 0)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The text of --help; qemu-pr-client(8) tells the rest.
+ */
+#include "client/options.h"
+
+static const char help[] =
+	"Usage: qemu-pr-client [OPTION]... DEVICE\n"
+	"       qemu-pr-client --ping [--socket=PATH]\n"
+	"Send a persistent reservation command to DEVICE through a running\n"
+	"qemu-pr-helper. Without an action: --in --read-keys.\n"
+	"\n"
+	"PERSISTENT RESERVE IN, options -i, --in (default):\n"
+	"  -k, --read-keys             registered keys\n"
+	"  -r, --read-reservation      holder, scope and type\n"
+	"  -c, --report-capabilities   what the device can do\n"
+	"  -s, --read-full-status      registrations with their initiators\n"
+	"  -l, --alloc-length=HEX      allocation length, 0 to 2000\n"
+	"  -m, --maxlen=NUMBER         the same in decimal, 0 to 8192\n"
+	"\n"
+	"PERSISTENT RESERVE OUT, only with -o, --out:\n"
+	"  -G, --register              add, change or remove a registration\n"
+	"  -I, --register-ignore       the same, whatever the old key is\n"
+	"  -R, --reserve               reserve the device\n"
+	"  -L, --release               release the reservation\n"
+	"  -C, --clear                 remove reservation and registrations\n"
+	"  -P, --preempt               take over from another registrant\n"
+	"  -A, --preempt-abort         the same, and abort its commands\n"
+	"  -M, --register-move         hand the reservation to another one\n"
+	"  -z, --replace-lost          replace a lost reservation\n"
+	"  -K, --param-rk=HEX          reservation key\n"
+	"  -S, --param-sark=HEX        service action reservation key\n"
+	"  -T, --prout-type=TYPE       1 write exclusive, 3 exclusive access,\n"
+	"                              5 and 6 the same, registrants only,\n"
+	"                              7 and 8 the same, all registrants\n"
+	"  -X, --transport-id=ID       initiator: sas,HEX fcp,HEX srp,HEX\n"
+	"                              sbp,HEX spi,A,P sop,HEX iqn... bytes,\n"
+	"                              file=PATH or - for standard input\n"
+	"  -Q, --relative-target-port=HEX  target port for --register-move\n"
+	"  -Z, --param-aptpl           keep registrations over a power loss\n"
+	"  -Y, --param-alltgpt         register for all target ports\n"
+	"  -U, --unreg                 --register-move: unregister ourselves\n"
+	"\n"
+	"Other options:\n"
+	"  -u, --socket=PATH           the helper's socket (default:\n"
+	"                              " RUNSTATEDIR "/qemu-pr-helper.sock)\n"
+	"  -p, --ping                  only see whether the helper answers\n"
+	"  -t, --timeout=SECONDS       give up after this time (default: 60)\n"
+	"  -d, --device=DEVICE         the same as DEVICE alone\n"
+	"  -y, --readonly              open DEVICE read-only; twice: for writing\n"
+	"  -n, --no-inquiry            accepted for sg_persist's sake, no effect\n"
+	"  -j, --json                  print one JSON object\n"
+	"  -H, --hex                   print the answer's bytes (-HH, -HHH)\n"
+	"  -v, --verbose               show what is sent (-vv: parameters, too)\n"
+	"  -h, --help                  print this text\n"
+	"  -V, --version               print the version\n"
+	"\n"
+	"Exit status: 0 success, 1 or 31 command line, 5 illegal request,\n"
+	"6 unit attention, 15 no helper at the socket, 24 reservation conflict,\n"
+	"33 timeout, 97 nonsensical answer, 99 connection lost in a command;\n"
+	"qemu-pr-client(8) lists them all.\n";
+
+const char *client_options_help(void)
+{
+	return help;
+}

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real QEMU whose guest is a Python program.
+
+The daemon's one real client is QEMU, but a guest operating system takes
+minutes to boot without KVM. So the guest's processor halts at its first
+instruction, and the tests drive the guest's virtio SCSI adapter themselves, by
+QEMU's qtest interface, which reads and writes the guest's memory and its
+devices' registers. What lies behind the adapter is QEMU's as always.
+"""
+import os
+import socket
+import struct
+import subprocess
+import time
+from typing import NamedTuple
+
+# The "microvm" machine has its virtio-mmio devices here, 512 bytes each.
+MMIO_BASE, MMIO_SIZE, MMIO_COUNT = 0xFEB00000, 0x200, 24
+MAGIC, LEGACY, SCSI_ADAPTER = 0x74726976, 1, 8
+# Registers of a legacy virtio-mmio device.
+(REG_MAGIC, REG_VERSION, REG_DEVICE_ID, REG_GUEST_FEATURES, REG_GUEST_PAGE_SIZE, REG_QUEUE_SEL,
+ REG_QUEUE_NUM, REG_QUEUE_ALIGN, REG_QUEUE_PFN, REG_QUEUE_NOTIFY, REG_STATUS) = (
+     0x00, 0x04, 0x08, 0x20, 0x28, 0x30, 0x38, 0x3C, 0x40, 0x50, 0x70)
+ACKNOWLEDGE, DRIVER, DRIVER_OK = 1, 2, 4
+# The adapter's first request queue; 0 and 1 are for control and events.
+REQUEST_QUEUE = 2
+
+PAGE = 4096
+QUEUE_LENGTH = 8
+# The guest's memory: the ring, then a request, its answer and its data.
+RING, REQUEST, RESPONSE, DATA = 0x100000, 0x110000, 0x111000, 0x112000
+AVAIL, USED = RING + 16 * QUEUE_LENGTH, RING + PAGE
+DESC_NEXT, DESC_WRITE = 1, 2
+RESPONSE_SIZE = 108
+# The adapter's own verdict, beside the disk's status.
+RESPONSE_OK = 0
+
+FIRMWARE_SIZE = 64 << 10
+CLI_HLT = b"\xfa\xf4"
+
+
+class Answer(NamedTuple):
+    """What the guest got; data is what QEMU says it transferred."""
+    status: int
+    sense: bytes
+    payload: bytes
+
+
+def write_firmware(path):
+    """A ROM that stops the processor at the reset vector."""
+    with open(path, "wb") as file:
+        file.write(CLI_HLT.rjust(FIRMWARE_SIZE - 14, b"\xf4").ljust(FIRMWARE_SIZE, b"\xf4"))
+
+
+class Qemu:
+    """One QEMU with one disk, a process of an ordinary user."""
+
+    def __init__(self, name, disk, helper_socket, user):
+        self.path = f"/run/qtest-{name}"
+        write_firmware(self.path + ".bin")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path)
+        os.chmod(self.path, 0o777)
+        listener.listen()
+        # pylint: disable=consider-using-with
+        self.process = subprocess.Popen(
+            ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups",
+             "qemu-system-x86_64", "-accel", "tcg", "-m", "16", "-nodefaults", "-no-user-config",
+             "-display", "none", "-machine", "microvm,acpi=off", "-bios", self.path + ".bin",
+             "-qtest", f"unix:{self.path}", "-qtest-log", "/dev/null",
+             "-global", "virtio-mmio.force-legacy=true",
+             "-object", f"pr-manager-helper,id=pr,path={helper_socket}",
+             "-blockdev", "node-name=hd,driver=raw,file.driver=host_device,"
+                          f"file.filename={disk},file.pr-manager=pr",
+             "-device", "virtio-scsi-device", "-device", "scsi-block,drive=hd"])
+        try:
+            listener.settimeout(30)
+            self.sock = listener.accept()[0]
+            listener.close()
+            self.sock.settimeout(60)
+            self.file = self.sock.makefile("r", encoding="ascii")
+            self._start_adapter()
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.sock.close()
+
+    # The qtest protocol: a line out, a line back.
+
+    def _ask(self, line):
+        self.sock.sendall(line.encode() + b"\n")
+        words = self.file.readline().split()
+        assert words[:1] == ["OK"], f"{line[:80]}: {words or 'QEMU is gone'}"
+        return words[1:]
+
+    def _write(self, address, data):
+        self._ask(f"write {address:#x} {len(data):#x} 0x{data.hex()}")
+
+    def _read(self, address, size):
+        return bytes.fromhex(self._ask(f"read {address:#x} {size:#x}")[0][2:])
+
+    # The adapter.
+
+    def _get(self, register):
+        return int(self._ask(f"readl {self.base + register:#x}")[0], 16)
+
+    def _set(self, register, value):
+        self._ask(f"writel {self.base + register:#x} {value:#x}")
+
+    def _is_adapter_at(self, number):
+        self.base = MMIO_BASE + number * MMIO_SIZE
+        return (self._get(REG_MAGIC), self._get(REG_VERSION), self._get(REG_DEVICE_ID)) == \
+            (MAGIC, LEGACY, SCSI_ADAPTER)
+
+    def _start_adapter(self):
+        assert any(self._is_adapter_at(number) for number in range(MMIO_COUNT)), "no adapter"
+        for value in (0, ACKNOWLEDGE, ACKNOWLEDGE | DRIVER):
+            self._set(REG_STATUS, value)
+        self._set(REG_GUEST_FEATURES, 0)
+        self._set(REG_GUEST_PAGE_SIZE, PAGE)
+        self._set(REG_QUEUE_SEL, REQUEST_QUEUE)
+        self._set(REG_QUEUE_NUM, QUEUE_LENGTH)
+        self._set(REG_QUEUE_ALIGN, PAGE)
+        self._set(REG_QUEUE_PFN, RING // PAGE)
+        self._set(REG_STATUS, ACKNOWLEDGE | DRIVER | DRIVER_OK)
+        self.requests = 0
+
+    def command(self, cdb, data_out=b"", data_in=0, timeout=60):
+        """One SCSI command of the guest, on its one disk."""
+        self._write(REQUEST, struct.pack("<8BQ3B32s", 1, 0, 0x40, 0, 0, 0, 0, 0,
+                                         self.requests, 0, 0, 0, cdb))
+        self._write(RESPONSE, b"\xee" * RESPONSE_SIZE)
+        if data_out or data_in:
+            self._write(DATA, data_out or bytes(data_in))
+        self._queue(len(data_out), data_in)
+        self._wait(timeout)
+        return self._answer(data_in)
+
+    def _queue(self, size_out, size_in):
+        """One chain of descriptors: first what the adapter reads, then what it writes."""
+        parts = [(REQUEST, 51, 0)]
+        if size_out:
+            parts.append((DATA, size_out, 0))
+        parts.append((RESPONSE, RESPONSE_SIZE, DESC_WRITE))
+        if size_in:
+            parts.append((DATA, size_in, DESC_WRITE))
+        last = len(parts) - 1
+        self._write(RING, b"".join(
+            struct.pack("<QIHH", address, size, flags | (DESC_NEXT if index < last else 0),
+                        index + 1 if index < last else 0)
+            for index, (address, size, flags) in enumerate(parts)))
+        self._write(AVAIL + 4 + 2 * (self.requests % QUEUE_LENGTH), struct.pack("<H", 0))
+        self.requests += 1
+        self._write(AVAIL, struct.pack("<HH", 0, self.requests & 0xFFFF))
+        self._set(REG_QUEUE_NOTIFY, REQUEST_QUEUE)
+
+    def _wait(self, timeout):
+        end = time.monotonic() + timeout
+        while struct.unpack("<H", self._read(USED + 2, 2))[0] != self.requests & 0xFFFF:
+            assert time.monotonic() < end, f"no answer after {timeout} s"
+            time.sleep(0.005)
+
+    def _answer(self, data_in):
+        response = self._read(RESPONSE, RESPONSE_SIZE)
+        sense_size, residual, _, status, result = struct.unpack("<IIHBB", response[:12])
+        assert result == RESPONSE_OK, f"virtio-scsi response {result}"
+        payload = self._read(DATA, data_in - residual) if data_in > residual else b""
+        return Answer(status, response[12:12 + sense_size], payload)
