@@ -43,7 +43,7 @@ _qemu_pr_client() {
 	# "=" is a word of its own to bash: --option = argument.
 	if [[ $word == = ]]; then
 		word=
-	elif [[ $before == = && COMP_CWORD -ge 2 ]]; then
+	elif [[ $before == = ]] && ((COMP_CWORD >= 2)); then
 		before=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 

@@ -52,6 +52,8 @@ typedef struct Command {
 	WireReply reply;
 	bool from_device;                 /* else the helper's own answer */
 	char reason[COMMAND_REASON_SIZE]; /* of an own answer, for the log */
+	int64_t answered;                 /* when; microseconds, as arrival */
+	size_t sent; /* bytes of header and data that have gone out already */
 
 	/* The reply as it goes over the wire: header, then payload. For OUT
 	 * `data` holds the parameter list until the device has it. */
@@ -76,6 +78,10 @@ void command_free(Command *command);
 /* A second command with the same request and no descriptor, to be answered in
  * place of one that is stuck in the kernel. */
 Command *command_new_substitute(const Command *command);
+
+/* Fills the header from the reply, and says how many bytes of header and data
+ * go over the wire. */
+size_t command_pack(Command *command);
 
 /* Answers with CHECK CONDITION and the given sense; `reason` is for the log
  * (printf format, cut to COMMAND_REASON_SIZE). */

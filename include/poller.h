@@ -27,6 +27,10 @@ typedef struct Watch {
 Poller *poller_new(GError **error);
 void poller_free(Poller *poller);
 
+/* Calls `turn` on each turn in which descriptors are ready, after their events
+ * were fetched and before the first of them is delivered. */
+void poller_on_turn(Poller *poller, void (*turn)(void *data), void *data);
+
 /* False with errno set, where the kernel refuses. */
 bool poller_add(Poller *poller, Watch *watch, uint32_t events);
 

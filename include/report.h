@@ -13,6 +13,10 @@
  * level info or above, the rest at debug. */
 void report_command(const Command *command);
 
+/* Whether report_command() would write something, but for the rate limit. Any
+ * thread. */
+bool report_wants(const Command *command);
+
 /* A command that was given up came back from the kernel. */
 void report_late(const Command *command);
 

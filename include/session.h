@@ -91,7 +91,8 @@ void session_eof(Session *session);
  */
 Command *session_steal_command(Session *session);
 
-/* Takes the answered command. */
+/* Takes the answered command; command->sent bytes of its reply have gone out
+ * already. */
 void session_answer(Session *session, Command *command);
 
 /* The descriptor that a request which will never be complete has left, or -1.

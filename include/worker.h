@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Commands on their way to a device and back: queued per device, executed on
- * a thread, answered on the main loop, each by its deadline. Everything here
- * is called on the main loop.
+ * a thread, each answered by its deadline. Everything here is called on the
+ * main loop.
  *
  *   submit --> queued --> executing --> answered
  *                |            |
@@ -25,7 +25,17 @@
 
 typedef struct Worker Worker;
 
+/*
+ * The thread that has the device's answer sends the reply itself, straight to
+ * the client, and does not wake the main loop for it: the command comes back
+ * with the loop's next turn, at the latest the one in which the client's next
+ * request arrives. What the thread could not send (command->sent tells), the
+ * connection sends.
+ */
 typedef struct WorkerEvents {
+	/* On the thread: whether the main loop has to hear of this answer at
+	 * once. Pure. */
+	bool (*is_urgent)(const Command *command);
 	/* The command is answered; takes it. command->connection is where the
 	 * answer goes, or NULL where the client has gone. */
 	void (*answered)(Command *command, void *data);
@@ -44,9 +54,17 @@ Worker *worker_new(Poller *poller, Lanes *lanes, int64_t timeout,
 /* Commands that still execute are left to their fate. Accepts NULL. */
 void worker_free(Worker *worker);
 
-/* Takes the command, whose back end is selected. False: no thread could be had
- * for its device; it is answered, and still the caller's. */
-bool worker_submit(Worker *worker, Command *command);
+/* Takes the command, whose back end is selected; the reply goes to `socket`,
+ * which is borrowed until the command is answered or abandoned. False: no
+ * thread could be had for its device; it is answered, and still the caller's.
+ */
+bool worker_submit(Worker *worker, Command *command, int socket);
+
+/* The connection waits for this command to come back: its answer is urgent. */
+void worker_hurry(Worker *worker, Command *command);
+
+/* From now on every answer is urgent. */
+void worker_hurry_all(Worker *worker);
 
 /* The client of a submitted command went away. A queued command is dropped,
  * one that executes goes on without a connection. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <glib.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <scsi/sg.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -38,7 +39,8 @@ static bool scsi_claims(const struct statx *status, uint64_t *ret_queue_key)
 	return true;
 }
 
-static bool is_whole_device(Command *command)
+/* Asks sysfs, which costs more than the command itself. */
+static bool prove_whole_device(Command *command)
 {
 	switch (sysfs_device_kind("/sys", command->block, command->major,
 				  command->minor)) {
@@ -70,6 +72,36 @@ static bool is_whole_device(Command *command)
 		       "it is not in /sys/dev; was it deleted, or is sysfs "
 		       "not mounted?");
 	return false;
+}
+
+/* What this thread has proven lately. The kernel numbers its disks and never
+ * uses a number twice, so the pair of device number and disk sequence number
+ * means the same node for good: a device number alone may go to another disk.
+ * Thread-local, as it spares a lock. */
+#define PROOFS 8
+
+typedef struct Proof {
+	uint64_t queue_key; /* has the device number in it */
+	uint64_t disk;      /* BLKGETDISKSEQ; 0: no proof */
+} Proof;
+
+static _Thread_local Proof proofs[PROOFS];
+
+static bool is_whole_device(Command *command)
+{
+	Proof *proof = &proofs[command->minor / 16 % PROOFS];
+	uint64_t disk = 0;
+
+	/* Kernels before 5.15, and SCSI generic nodes, have no such number. */
+	if (ioctl(command->fd, BLKGETDISKSEQ, &disk) < 0)
+		disk = 0;
+	if (disk && proof->disk == disk &&
+	    proof->queue_key == command->queue_key)
+		return true;
+	if (!prove_whole_device(command))
+		return false;
+	*proof = (Proof) { command->queue_key, disk };
+	return true;
 }
 
 /* Milliseconds for the device, 0 where the deadline is too near. */

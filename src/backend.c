@@ -48,11 +48,16 @@ static const char *kind_name(mode_t mode)
 }
 
 /* PERSISTENT RESERVE OUT changes the device, so its descriptor must be
- * writable; the kernel does not check that of a privileged process. */
-static bool access_suffices(Command *command, int flags)
+ * writable; the kernel does not check that of a privileged process. An O_PATH
+ * descriptor counts as open for reading. */
+static bool access_suffices(Command *command)
 {
-	if (command->pr.opcode != SCSI_PERSISTENT_RESERVE_OUT ||
-	    (flags & O_ACCMODE) != O_RDONLY)
+	int flags;
+
+	if (command->pr.opcode != SCSI_PERSISTENT_RESERVE_OUT)
+		return true;
+	flags = fcntl(command->fd, F_GETFL);
+	if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY)
 		return true;
 	command_refuse(command, sense_not_supported,
 		       "the descriptor is open for reading only");
@@ -61,11 +66,9 @@ static bool access_suffices(Command *command, int flags)
 
 bool backend_select(Command *command)
 {
-	int flags = fcntl(command->fd, F_GETFL);
 	struct statx status;
 
-	if (flags < 0 ||
-	    statx(command->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+	if (statx(command->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
 		  STATX_TYPE, &status) < 0) {
 		command_refuse(command, sense_no_scsi_device,
 			       "cannot examine the descriptor: %s",
@@ -75,13 +78,8 @@ bool backend_select(Command *command)
 	command->block = S_ISBLK(status.stx_mode);
 	command->major = status.stx_rdev_major;
 	command->minor = status.stx_rdev_minor;
-	if (!access_suffices(command, flags))
+	if (!access_suffices(command))
 		return false;
-	if (flags & O_PATH) {
-		command_refuse(command, sense_no_scsi_device,
-			       "the descriptor is an O_PATH one");
-		return false;
-	}
 	for (size_t i = 0; i < G_N_ELEMENTS(backends); i++) {
 		command->backend = backends[i];
 		if (backends[i]->claims(&status, &command->queue_key))

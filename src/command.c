@@ -62,11 +62,18 @@ Command *command_new_substitute(const Command *command)
 	return substitute;
 }
 
+size_t command_pack(Command *command)
+{
+	wire_reply_put(command->header, &command->reply);
+	return WIRE_REPLY_SIZE + command->reply.size;
+}
+
 void command_refuse(Command *command, ScsiSense sense, const char *reason, ...)
 {
 	va_list arguments;
 
 	command->from_device = false;
+	command->answered = g_get_monotonic_time();
 	command->reply.status = SCSI_CHECK_CONDITION;
 	command->reply.size = 0;
 	scsi_sense_put(command->reply.sense, WIRE_SENSE_SIZE, sense);
@@ -82,10 +89,12 @@ void command_answer(Command *command, uint8_t status, const uint8_t *sense,
 
 	g_assert(sense_length <= WIRE_SENSE_SIZE);
 	command->from_device = true;
+	command->answered = g_get_monotonic_time();
 	reply->status = status;
 	reply->size = 0;
 	memset(reply->sense, 0, WIRE_SENSE_SIZE);
-	memcpy(reply->sense, sense, sense_length);
+	if (sense_length > 0)
+		memcpy(reply->sense, sense, sense_length);
 	if (status == SCSI_CHECK_CONDITION && !(sense_length && sense[0]))
 		scsi_sense_put(reply->sense, WIRE_SENSE_SIZE,
 			       (ScsiSense) { SCSI_SENSE_NO_SENSE });

@@ -143,7 +143,8 @@ static void submit(Connection *connection)
 	      (void *)connection, command->major, command->minor,
 	      command->backend->name);
 	connection->executing = command;
-	if (!worker_submit(connection->host->worker, command)) {
+	if (!worker_submit(connection->host->worker, command,
+			   connection->watch.fd)) {
 		connection->executing = NULL;
 		answer_refused(connection, command);
 	}
@@ -205,8 +206,9 @@ static void ready(Watch *watch, uint32_t events)
 		session_eof(&connection->session);
 		end(connection);
 	} else {
-		/* A request that was sent early: not now. */
+		/* A request that was sent early: not now, but soon. */
 		set_events(connection, 0);
+		worker_hurry(connection->host->worker, connection->executing);
 	}
 }
 

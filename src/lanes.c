@@ -131,12 +131,13 @@ static bool wait_for_work(Lanes *lanes)
 	return error == 0;
 }
 
-static void wake(Lanes *lanes);
+static void provide_threads(Lanes *lanes);
+static void unlock_and_wake(Lanes *lanes);
 
 static void run_task(Lanes *lanes, Lane *lane, Task *task)
 {
-	wake(lanes); /* others may be runnable, this lane among them */
-	pthread_mutex_unlock(&lanes->lock);
+	provide_threads(lanes); /* others may be runnable, this lane, too */
+	unlock_and_wake(lanes);
 	task->run(task);
 	pthread_mutex_lock(&lanes->lock);
 	lane->running--;
@@ -184,16 +185,23 @@ static void start_thread(Lanes *lanes)
 	pthread_attr_destroy(&attributes);
 }
 
-/* Sees to it that somebody looks at the runnable lanes. A thread that was
- * signalled or just started counts as idle until it runs; it takes its lane
- * off the list at the same moment, so the comparison holds in between. */
-static void wake(Lanes *lanes)
+/* Whenever lanes may have become runnable: sees to it that there are idle
+ * threads for them. A thread that was signalled or just started counts as idle
+ * until it runs; it takes its lane off the list at the same moment, so the
+ * comparison holds in between. */
+static void provide_threads(Lanes *lanes)
 {
-	if (lanes->runnable.length == 0)
-		return;
 	if (lanes->idle < lanes->runnable.length)
 		start_thread(lanes);
-	if (lanes->idle > 0)
+}
+
+/* Gives up the lock, and only then wakes a thread, which needs it. */
+static void unlock_and_wake(Lanes *lanes)
+{
+	bool work = lanes->runnable.length > 0 && lanes->idle > 0;
+
+	pthread_mutex_unlock(&lanes->lock);
+	if (work)
 		pthread_cond_signal(&lanes->work);
 }
 
@@ -216,14 +224,14 @@ bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 	task->link = (GList) { .data = task };
 	g_queue_push_tail_link(&lane->tasks, &task->link);
 	lane_update(lanes, lane);
-	wake(lanes);
+	provide_threads(lanes);
 	accepted = is_served(lanes, lane);
 	if (!accepted) {
 		task->lane = NULL;
 		g_queue_unlink(&lane->tasks, &task->link);
 		lane_release(lanes, lane);
 	}
-	pthread_mutex_unlock(&lanes->lock);
+	unlock_and_wake(lanes);
 	return accepted;
 }
 

@@ -30,6 +30,7 @@ static const struct sockaddr_un journal_address = {
 static LogLevel max_level = LOG_LEVEL_INFO;
 static int journal = -1; /* a datagram socket; -1: log to stderr */
 static bool stderr_is_socket;
+static int output = STDERR_FILENO; /* or the same, opened by us */
 static atomic_uint dropped;
 
 static bool stderr_is_journal(const struct stat *status)
@@ -77,13 +78,29 @@ static void glib_handler(const char *domain, GLogLevelFlags flags,
 		    "%s: %s", domain ? domain : "GLib", message);
 }
 
+/* A write must not wait even where another writer was faster than our poll().
+ * O_NONBLOCK belongs to the open file, which whoever started us shares, so it
+ * is set on an open file of our own. -d keeps none: stderr has to end. */
+static void open_output(const struct stat *status, bool detached)
+{
+	int fd = -1;
+
+	if (!detached && (S_ISFIFO(status->st_mode) || isatty(STDERR_FILENO)))
+		fd = open("/proc/self/fd/2",
+			  O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (output != STDERR_FILENO)
+		fd_clear(&output);
+	output = fd >= 0 ? fd : STDERR_FILENO;
+}
+
 void log_init(LogTarget target, bool detached)
 {
-	struct stat status;
+	struct stat status = { 0 };
 
 	g_log_set_default_handler(glib_handler, NULL);
 	stderr_is_socket =
 		fstat(STDERR_FILENO, &status) == 0 && S_ISSOCK(status.st_mode);
+	open_output(&status, detached);
 	if (!wants_journal(target, detached))
 		return;
 	/* A container has no journal: its runtime reads stderr. */
@@ -112,7 +129,7 @@ static bool send_to_journal(const char *datagram, size_t length)
 
 static bool write_line(const char *line, size_t length)
 {
-	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct pollfd room = { .fd = output, .events = POLLOUT };
 
 	if (stderr_is_socket)
 		return send(STDERR_FILENO, line, length,
@@ -120,7 +137,7 @@ static bool write_line(const char *line, size_t length)
 	/* A pipe or terminal that polls writable takes a line at once. */
 	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
 		return false;
-	return write(STDERR_FILENO, line, length) >= 0;
+	return write(output, line, length) >= 0;
 }
 
 static bool emit_line(const char *message)

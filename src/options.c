@@ -215,13 +215,15 @@ static bool resolve(Parse *parse, Options *options, GError **error)
 {
 	const char *pidfile = parse->pidfile;
 
+	if (!resolve_identity(parse, options, error))
+		return false;
 	if (!pidfile && options->daemon)
 		pidfile = DEFAULT_PIDFILE;
 	/* The daemon leaves the directory that it was started in. */
 	if (pidfile)
 		options->pidfile = g_canonicalize_filename(pidfile, NULL);
 	options->log_level = level_of(parse->verbosity);
-	return resolve_identity(parse, options, error);
+	return true;
 }
 
 /* True where the option prints something and ends the program. */

@@ -53,11 +53,16 @@ static bool lock(int fd, const char *path, GError **error)
 	return false;
 }
 
+/* A device node is never one: to root, -f /dev/null must do no harm. */
 static bool holds_at_most_a_number(int fd)
 {
+	struct stat status;
 	char text[32];
-	ssize_t n = pread(fd, text, sizeof(text), 0);
+	ssize_t n;
 
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		return false;
+	n = pread(fd, text, sizeof(text), 0);
 	if (n < 0 || n == (ssize_t)sizeof(text))
 		return false;
 	for (ssize_t i = 0; i < n; i++)

@@ -20,6 +20,8 @@ struct Poller {
 	struct epoll_event batch[BATCH];
 	int fetched; /* events in the batch */
 	int next;    /* the next one to deliver */
+	void (*turn)(void *data);
+	void *turn_data;
 };
 
 static gboolean poller_dispatch(GSource *source, GSourceFunc callback,
@@ -31,6 +33,8 @@ static gboolean poller_dispatch(GSource *source, GSourceFunc callback,
 	(void)data;
 	poller->fetched = epoll_wait(poller->epoll, poller->batch, BATCH, 0);
 	poller->next = 0;
+	if (poller->turn)
+		poller->turn(poller->turn_data);
 	while (poller->next < poller->fetched) {
 		struct epoll_event *event = &poller->batch[poller->next++];
 		Watch *watch = event->data.ptr;
@@ -63,6 +67,9 @@ Poller *poller_new(GError **error)
 	source = g_source_new(&poller_funcs, sizeof(Poller));
 	g_source_add_unix_fd(source, epoll, G_IO_IN);
 	((Poller *)source)->epoll = g_steal_fd(&epoll);
+	/* Else GLib takes the descriptor out of its poll set and puts it back
+	 * around each dispatch, and wakes itself up for that. */
+	g_source_set_can_recurse(source, TRUE);
 	g_source_attach(source, NULL);
 	return (Poller *)source;
 }
@@ -73,6 +80,12 @@ void poller_free(Poller *poller)
 		return;
 	g_source_destroy(&poller->source);
 	g_source_unref(&poller->source);
+}
+
+void poller_on_turn(Poller *poller, void (*turn)(void *data), void *data)
+{
+	poller->turn = turn;
+	poller->turn_data = data;
 }
 
 static int control(Poller *poller, int operation, Watch *watch, uint32_t events)

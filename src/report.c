@@ -143,7 +143,7 @@ static void add_sense(Record *record, const Command *command)
 static void add_answer(Record *record, const Command *command)
 {
 	uint8_t status = (uint8_t)command->reply.status;
-	int64_t duration = g_get_monotonic_time() - command->arrival;
+	int64_t duration = command->answered - command->arrival;
 
 	g_string_append_printf(record->text, ": %s (0x%02x)",
 			       scsi_status_name(status), status);
@@ -186,6 +186,11 @@ static bool admit(RateLimit *limit, LogLevel level)
 			    "too many",
 			    suppressed);
 	return true;
+}
+
+bool report_wants(const Command *command)
+{
+	return log_wants(level_of(command));
 }
 
 void report_command(const Command *command)

@@ -205,6 +205,7 @@ static void command_returned_late(Command *command, void *data)
 Server *server_new(int listener, const ServerLimits *limits, GError **error)
 {
 	static const WorkerEvents events = {
+		.is_urgent = report_wants,
 		.answered = command_answered,
 		.returned_late = command_returned_late,
 	};
@@ -264,6 +265,7 @@ void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 	trace(server_drain, "clients=%u outstanding=%u", server->clients.length,
 	      worker_outstanding(server->host.worker));
 	stop_listening(server);
+	worker_hurry_all(server->host.worker);
 	server->drained = drained;
 	server->drained_data = data;
 	server->patience =

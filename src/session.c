@@ -200,10 +200,14 @@ Command *session_steal_command(Session *session)
 
 void session_answer(Session *session, Command *command)
 {
+	size_t sent = command->sent;
+
 	g_assert(session->state == SESSION_EXECUTING && !session->command);
 	session->command = command;
-	wire_reply_put(command->header, &command->reply);
+	command_pack(command);
 	enter(session, SESSION_SEND_REPLY);
+	if (sent > 0)
+		session_advance(session, sent);
 }
 
 int session_steal_descriptor(Session *session)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "fd.h"
 #include "log.h"
 
 bool trace_enabled[TRACE_POINT_COUNT];
@@ -94,6 +95,7 @@ static bool open_file(const char *path, GError **error)
 		error_set_errno(error, "cannot write trace file '%s'", path);
 		return false;
 	}
+	fd_clear(&trace_file);
 	trace_file = fd;
 	return true;
 }

@@ -12,7 +12,7 @@
  * denied: the helper then refuses what changes reservations, as it has to.
  * *ret_read_only tells. The caller owns the descriptor; -1 with a CLIENT_ERROR
  * of 50 + errno. */
-int device_open(const char *path, bool write, bool *ret_read_only,
-		GError **error);
+int client_device_open(const char *path, bool write, bool *ret_read_only,
+		       GError **error);
 
 #endif

@@ -16,6 +16,6 @@ typedef struct OptionsDraft {
 
 /* Settles the command. False with a CLIENT_ERROR where options are missing or
  * contradict each other. */
-bool options_check(OptionsDraft *draft, GError **error);
+bool client_options_check(OptionsDraft *draft, GError **error);
 
 #endif

@@ -17,8 +17,8 @@ static bool is_denied(void)
 	return errno == EACCES || errno == EPERM || errno == EROFS;
 }
 
-int device_open(const char *path, bool write, bool *ret_read_only,
-		GError **error)
+int client_device_open(const char *path, bool write, bool *ret_read_only,
+		       GError **error)
 {
 	bool read_only = !write;
 	int fd = -1;

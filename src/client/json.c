@@ -69,7 +69,7 @@ static void begin_value(JsonWriter *json, const char *name)
 	g_string_append(json->text, ": ");
 }
 
-static void begin(JsonWriter *json, const char *name, char bracket)
+static void open_bracket(JsonWriter *json, const char *name, char bracket)
 {
 	begin_value(json, name);
 	g_string_append_c(json->text, bracket);
@@ -77,7 +77,7 @@ static void begin(JsonWriter *json, const char *name, char bracket)
 	json->has_members = false;
 }
 
-static void end(JsonWriter *json, char bracket)
+static void close_bracket(JsonWriter *json, char bracket)
 {
 	g_assert(json->depth > 0);
 	json->depth--;
@@ -91,22 +91,22 @@ static void end(JsonWriter *json, char bracket)
 
 void json_begin_object(JsonWriter *json, const char *name)
 {
-	begin(json, name, '{');
+	open_bracket(json, name, '{');
 }
 
 void json_end_object(JsonWriter *json)
 {
-	end(json, '}');
+	close_bracket(json, '}');
 }
 
 void json_begin_array(JsonWriter *json, const char *name)
 {
-	begin(json, name, '[');
+	open_bracket(json, name, '[');
 }
 
 void json_end_array(JsonWriter *json)
 {
-	end(json, ']');
+	close_bracket(json, ']');
 }
 
 void json_add_text(JsonWriter *json, const char *name, const void *value,

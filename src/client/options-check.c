@@ -80,7 +80,7 @@ static bool check_ping(const OptionsDraft *draft, GError **error)
 	return true;
 }
 
-bool options_check(OptionsDraft *draft, GError **error)
+bool client_options_check(OptionsDraft *draft, GError **error)
 {
 	switch (draft->options.action) {
 	case CLIENT_ACTION_HELP:

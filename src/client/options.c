@@ -356,7 +356,7 @@ bool client_options_parse(int argc, char *const *argv,
 	for (int i = 1; i < argc && strcmp(words[i], "--") != 0; i++)
 		replace_underscores(words[i]);
 	if (!parse_words(&draft, argc, words, error) ||
-	    !options_check(&draft, error)) {
+	    !client_options_check(&draft, error)) {
 		client_options_deinit(&draft.options);
 		return false;
 	}

@@ -4,8 +4,8 @@
  */
 #include "client/print-transport.h"
 
+#include "bytes.h"
 #include "client/hex-dump.h"
-#include "client/number.h"
 #include "client/print.h"
 #include "client/transport-id.h"
 
@@ -14,9 +14,19 @@
 
 static void print_unknown(GString *text, const uint8_t *bytes, size_t size)
 {
-	g_string_append_printf(text, INDENT "%s:\n" INDENT "TPID format: %u\n",
-			       transport_id_protocol_name(bytes[0] & 0x0f),
-			       bytes[0] >> 6);
+	uint8_t protocol = bytes[0] & 0x0f, format = bytes[0] >> 6;
+
+	if (protocol == TRANSPORT_NONE)
+		g_string_append(text, INDENT "No specified protocol\n");
+	else if (protocol > TRANSPORT_PCIE)
+		g_string_append_printf(text,
+				       INDENT "unknown protocol id=0x%x  "
+					      "TPID format=%u\n",
+				       protocol, format);
+	else
+		g_string_append_printf(
+			text, INDENT "%s:\n" INDENT "TPID format: %u\n",
+			transport_id_protocol_name(protocol), format);
 	hex_dump(text, BYTES_INDENT, bytes, size);
 }
 
@@ -38,9 +48,9 @@ static void print_iscsi(GString *text, const TransportId *id)
 
 static void print_sas(GString *text, const TransportId *id)
 {
-	g_string_append(text, INDENT "SAS address: 0x");
-	number_append_bytes(text, id->name, id->name_size);
-	g_string_append_c(text, '\n');
+	g_string_append_printf(
+		text, INDENT "SAS address: 0x%" G_GINT64_MODIFIER "x\n",
+		be64_get(id->name));
 }
 
 static void print_spi(GString *text, const TransportId *id)

@@ -8,10 +8,10 @@
 
 #include "client/connection.h"
 #include "client/device.h"
+#include "client/json-report.h"
 #include "client/json.h"
 #include "client/pr-in.h"
 #include "client/print.h"
-#include "client/report.h"
 #include "client/request.h"
 #include "fd.h"
 #include "scsi.h"
@@ -104,8 +104,8 @@ static bool execute(Run *run, GError **error)
 	const ClientOptions *options = run->options;
 	autofd device = -1;
 
-	device = device_open(options->device, wants_write(options),
-			     &run->device_is_read_only, error);
+	device = client_device_open(options->device, wants_write(options),
+				    &run->device_is_read_only, error);
 	if (device < 0)
 		return false;
 	if (options->verbose)
@@ -150,7 +150,7 @@ static void print_payload(Run *run, const PrInAnswer *answer)
 	const ClientOptions *options = run->options;
 
 	if (options->json) {
-		report_answer(&run->json, answer);
+		json_report_answer(&run->json, answer);
 		if (options->hex)
 			json_add_bytes(&run->json, "payload", answer->payload,
 				       answer->size);
@@ -186,7 +186,7 @@ static ExitStatus report_result(Run *run)
 	const WireReply *reply = &run->reply.header;
 
 	if (run->options->json)
-		report_outcome(&run->json, reply);
+		json_report_outcome(&run->json, reply);
 	if (reply->status != SCSI_GOOD) {
 		report_refusal(run);
 		return exit_status_of_reply(reply);
@@ -210,7 +210,7 @@ static ExitStatus run_command(Run *run, GError **error)
 		return status;
 	warn_of_type(run);
 	if (run->options->json)
-		report_command(&run->json, run->request.cdb);
+		json_report_command(&run->json, run->request.cdb);
 	if (execute(run, error))
 		status = report_result(run);
 	client_request_deinit(&run->request);

@@ -13,9 +13,9 @@
  * PARAMETERS-HEX|-\n".
  */
 #include <glib.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -70,6 +70,7 @@ static void append_hex(GString *text, const uint8_t *bytes, size_t size)
 
 static void record(const Command *command)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	bool out = command->pr.opcode == SCSI_PERSISTENT_RESERVE_OUT;
 	g_autoptr(GString) text = g_string_new("executed ");
 	off_t end;
@@ -79,12 +80,12 @@ static void record(const Command *command)
 	append_hex(text, command->data, out ? command->pr.length : 0);
 	g_string_append_c(text, '\n');
 	/* Several threads may execute for one device. */
-	flock(command->fd, LOCK_EX);
+	pthread_mutex_lock(&lock);
 	end = lseek(command->fd, 0, SEEK_END);
 	if (pwrite(command->fd, text->str, text->len, end) !=
 	    (ssize_t)text->len)
 		abort();
-	flock(command->fd, LOCK_UN);
+	pthread_mutex_unlock(&lock);
 }
 
 static void fake_execute(Command *command, int64_t deadline)

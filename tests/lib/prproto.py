@@ -124,7 +124,8 @@ class Client:
         if fds:
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds).tobytes())
             rest = rest[self.sock.sendmsg([rest], [rights]):]
-        self.sock.sendall(rest)
+        if rest:
+            self.sock.sendall(rest)
 
     def read(self, size):
         """Read exactly size bytes."""

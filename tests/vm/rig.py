@@ -8,6 +8,7 @@ virtual machine that tests/vm/run starts; what is made here is meant to go
 down with the machine, except for what a test wants gone before.
 """
 import contextlib
+import ctypes
 import glob
 import os
 import subprocess
@@ -17,6 +18,7 @@ import zlib
 CONFIGFS = "/sys/kernel/config/target"
 SIZE = 16 << 20
 PORTAL = "127.0.0.1:3260"
+LIBC = ctypes.CDLL(None)
 INITIATOR = "iqn.2000-01.test.invalid:initiator"
 
 
@@ -222,6 +224,23 @@ def linear_map(nexus, name):
 def remove_map(name):
     """Undo linear_map()."""
     subprocess.run(["dmsetup", "remove", "--noudevsync", name], check=True)
+
+
+def bsg_node(nexus):
+    """A disk's third device node, which wants another kind of SG_IO."""
+    return "/dev/bsg/" + os.listdir(nexus.device + "/bsg")[0]
+
+
+def dead_fuse_directory(path):
+    """Mount a FUSE file system that nobody serves; returns what keeps it mounted.
+
+    Whoever asks for a file's attributes there waits until that is closed.
+    """
+    os.makedirs(path)
+    device = open("/dev/fuse", "r+b", buffering=0)    # pylint: disable=consider-using-with
+    options = f"fd={device.fileno()},rootmode=40000,user_id=0,group_id=0,allow_other"
+    assert LIBC.mount(b"dead", path.encode(), b"fuse", 0, options.encode()) == 0
+    return device
 
 
 def loop_device(path):

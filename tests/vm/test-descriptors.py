@@ -180,6 +180,7 @@ def _():
 not_a_disk("a regular file", lambda: os.open("/run/file", os.O_RDWR | os.O_CREAT))
 not_a_disk("a directory", lambda: os.open("/run", os.O_RDONLY))
 not_a_disk("an O_PATH descriptor of the disk", lambda: os.open(DISK.nexus[0].sd, os.O_PATH))
+not_a_disk("the disk's bsg node", lambda: os.open(rig.bsg_node(DISK.nexus[0]), os.O_RDWR))
 not_a_disk("a pipe", half_a_pipe)
 not_a_disk("a TCP socket", lambda: socket.socket().detach())
 not_a_disk("a terminal", lambda: os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY))

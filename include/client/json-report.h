@@ -3,22 +3,22 @@
  * What --json prints: the members of the one object, in qemu-pr-client(8)'s
  * order. Pure.
  */
-#ifndef CLIENT_REPORT_H
-#define CLIENT_REPORT_H
+#ifndef CLIENT_JSON_REPORT_H
+#define CLIENT_JSON_REPORT_H
 
 #include "client/json.h"
 #include "client/pr-in.h"
 #include "wire.h"
 
 /* "command" and "service_action". */
-void report_command(JsonWriter *json, const uint8_t *cdb);
+void json_report_command(JsonWriter *json, const uint8_t *cdb);
 
 /* "status" in words, "status_code", and "sense" with CHECK CONDITION. */
-void report_outcome(JsonWriter *json, const WireReply *reply);
+void json_report_outcome(JsonWriter *json, const WireReply *reply);
 
 /* The decoded answer: "generation", then "keys", "reservation" (null where
  * there is none), "registrations" or "capabilities"; and whether it is
  * "complete". */
-void report_answer(JsonWriter *json, const PrInAnswer *answer);
+void json_report_answer(JsonWriter *json, const PrInAnswer *answer);
 
 #endif

@@ -3,12 +3,12 @@
  * Commands, outcomes and answers as JSON. Keys are strings: they have 64 bits,
  * and most readers of JSON keep 53 of them.
  */
-#include "client/report.h"
+#include "client/json-report.h"
 
 #include "client/transport-id.h"
 #include "scsi.h"
 
-void report_command(JsonWriter *json, const uint8_t *cdb)
+void json_report_command(JsonWriter *json, const uint8_t *cdb)
 {
 	json_add_string(json, "command", scsi_opcode_name(cdb[0]));
 	json_add_string(json, "service_action",
@@ -31,7 +31,7 @@ static void report_sense(JsonWriter *json, const WireReply *reply)
 	json_end_object(json);
 }
 
-void report_outcome(JsonWriter *json, const WireReply *reply)
+void json_report_outcome(JsonWriter *json, const WireReply *reply)
 {
 	json_add_string(json, "status",
 			scsi_status_name((uint8_t)reply->status));
@@ -168,7 +168,7 @@ static void report_list(JsonWriter *json, uint8_t service_action,
 	}
 }
 
-void report_answer(JsonWriter *json, const PrInAnswer *answer)
+void json_report_answer(JsonWriter *json, const PrInAnswer *answer)
 {
 	g_autofree char *problem = pr_in_problem(answer);
 	PrInList list;
