@@ -182,4 +182,4 @@ uninstall:
 
 # --- tests ------------------------------------------------------------------
 
--include tests/tests.mk
+include tests/tests.mk

@@ -18,6 +18,11 @@
  */
 void disposal_close(Lanes *lanes, int *fd);
 
+/* The same for a client's socket, which is shut down first, so that the client
+ * learns it at once. One with nothing unread in it does not wait behind what
+ * hostile clients have sent: others come and go although that is stuck. */
+void disposal_close_socket(Lanes *lanes, int *fd);
+
 /* Descriptors that wait to be closed or are being closed. */
 unsigned int disposal_pending(void);
 

@@ -25,10 +25,13 @@ const ScsiSense sense_not_supported = { SCSI_SENSE_ILLEGAL_REQUEST, 0x20,
 Command *command_new(const uint8_t cdb[WIRE_CDB_SIZE], const ScsiPrCdb *pr,
 		     int fd)
 {
-	/* Zeroed: a device that transfers less than it claims must not send
-	 * another client's bytes. */
-	Command *command = g_new0(Command, 1);
+	Command *command = g_new(Command, 1);
 
+	memset(command, 0, offsetof(Command, data));
+	/* A device that transfers less than it claims must not send another
+	 * client's bytes. More than this is never sent. */
+	if (pr->opcode == SCSI_PERSISTENT_RESERVE_IN)
+		memset(command->data, 0, pr->length);
 	memcpy(command->cdb, cdb, WIRE_CDB_SIZE);
 	command->pr = *pr;
 	command->fd = fd;

@@ -238,7 +238,7 @@ Connection *connection_new(ConnectionHost *host, int socket)
 	/* The first turn of the loop sends the feature word. */
 	if (!poller_add(host->poller, &connection->watch, EPOLLOUT)) {
 		report_peer(&connection->peer, "cannot be watched by epoll");
-		disposal_close(host->lanes, &socket);
+		disposal_close_socket(host->lanes, &socket);
 		g_free(connection);
 		return NULL;
 	}
@@ -261,9 +261,7 @@ void connection_free(Connection *connection)
 	disposal_close(host->lanes, &descriptor);
 	session_deinit(&connection->session);
 	poller_remove(host->poller, &connection->watch);
-	/* The client learns it at once, however long the close takes. */
-	shutdown(connection->watch.fd, SHUT_RDWR);
-	disposal_close(host->lanes, &connection->watch.fd);
+	disposal_close_socket(host->lanes, &connection->watch.fd);
 	g_free(connection);
 }
 

@@ -6,11 +6,16 @@
 #include "disposal.h"
 
 #include <glib-unix.h>
+#include <linux/sockios.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-/* No device has this key: device numbers leave the top bits clear. */
-#define DISPOSAL_KEY UINT64_MAX
+/* No device has these keys: device numbers leave the top bits clear. */
+#define DISPOSAL_KEY     UINT64_MAX
+#define EMPTY_SOCKET_KEY (UINT64_MAX - 1)
 
 typedef struct Disposal {
 	Task task;
@@ -33,7 +38,7 @@ static void disposal_run(Task *task)
 	atomic_fetch_sub(&pending, 1);
 }
 
-void disposal_close(Lanes *lanes, int *fd)
+static void push(Lanes *lanes, uint64_t key, int *fd)
 {
 	Disposal *disposal;
 
@@ -43,7 +48,28 @@ void disposal_close(Lanes *lanes, int *fd)
 	disposal->task.run = disposal_run;
 	disposal->fd = g_steal_fd(fd);
 	atomic_fetch_add(&pending, 1);
-	lanes_push(lanes, DISPOSAL_KEY, &limits, &disposal->task);
+	lanes_push(lanes, key, &limits, &disposal->task);
+}
+
+void disposal_close(Lanes *lanes, int *fd)
+{
+	push(lanes, DISPOSAL_KEY, fd);
+}
+
+/* After the shutdown nothing more can get into the socket. */
+static bool is_empty(int fd)
+{
+	int unread;
+
+	return ioctl(fd, SIOCINQ, &unread) == 0 && unread == 0;
+}
+
+void disposal_close_socket(Lanes *lanes, int *fd)
+{
+	if (*fd < 0)
+		return;
+	shutdown(*fd, SHUT_RDWR);
+	push(lanes, is_empty(*fd) ? EMPTY_SOCKET_KEY : DISPOSAL_KEY, fd);
 }
 
 unsigned int disposal_pending(void)

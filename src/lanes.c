@@ -2,15 +2,17 @@
 /*
  * A queue per lane and one pool of threads. A lane is "runnable" while it has
  * a task to give and a thread to spare; runnable lanes take turns. The hard
- * rule: whenever there are more runnable lanes than idle threads, another
- * thread starts, so that no lane waits for another one's work.
+ * rule: for each runnable lane a thread is on its way to look for work, so that
+ * no lane waits for another one's.
  *
  * POSIX threads and not GLib's, because ThreadSanitizer understands them
  * where GLib was built without it.
  */
 #include "lanes.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <time.h>
 
@@ -30,30 +32,33 @@ typedef struct Lane {
 	bool is_runnable;
 } Lane;
 
+/* A thread that has nothing to do, on its own stack. */
+typedef struct Sleeper {
+	GList link; /* in lanes->idle; its data is NULL once it is woken */
+	sem_t wake;
+} Sleeper;
+
 struct Lanes {
 	pthread_mutex_t lock;
-	pthread_cond_t work;
 	GHashTable *by_key;   /* of Lane; only those with tasks or threads */
 	GQueue runnable;      /* of Lane.link */
+	GQueue idle;          /* of Sleeper.link; the last to sleep is first */
+	unsigned int coming;  /* threads woken or started to look for work */
 	unsigned int threads; /* all of them */
-	unsigned int idle;    /* of those, about to look for work */
 	unsigned int ceiling;
 };
 
 Lanes *lanes_new(unsigned int ceiling)
 {
 	Lanes *lanes = g_new0(Lanes, 1);
-	pthread_condattr_t attributes;
 
 	pthread_mutex_init(&lanes->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&lanes->work, &attributes);
-	pthread_condattr_destroy(&attributes);
 	lanes->by_key = g_hash_table_new(g_int64_hash, g_int64_equal);
 	lanes->ceiling = ceiling;
 	return lanes;
 }
+
+static bool start_thread(Lanes *lanes);
 
 static Lane *lane_get(Lanes *lanes, uint64_t key, const LaneLimits *limits)
 {
@@ -112,36 +117,76 @@ static Task *next_task(Lanes *lanes, Lane **ret_lane)
 	return task;
 }
 
-/* False: it was idle for long enough. */
-static bool wait_for_work(Lanes *lanes)
+/* For a lane that may have become runnable: sees to it that a thread looks.
+ * Returns one to be woken, or NULL where none has to be. */
+static Sleeper *provide_thread(Lanes *lanes)
 {
-	struct timespec until;
-	int error = 0;
+	GList *link;
 
-	lanes->idle++;
-	if (lanes->idle == 1) {
-		pthread_cond_wait(&lanes->work, &lanes->lock);
-	} else {
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += IDLE_SECONDS;
-		error = pthread_cond_timedwait(&lanes->work, &lanes->lock,
-					       &until);
-	}
-	lanes->idle--;
-	return error == 0;
+	if (lanes->runnable.length <= lanes->coming)
+		return NULL;
+	link = g_queue_pop_head_link(&lanes->idle);
+	if (link || start_thread(lanes))
+		lanes->coming++;
+	return link ? g_steal_pointer(&link->data) : NULL;
 }
 
-static void provide_threads(Lanes *lanes);
-static void unlock_and_wake(Lanes *lanes);
+/* Wakes only after it has given up the lock, which the woken one needs. */
+static void unlock_and_wake(Lanes *lanes, Sleeper *sleeper)
+{
+	pthread_mutex_unlock(&lanes->lock);
+	if (sleeper)
+		sem_post(&sleeper->wake);
+}
 
 static void run_task(Lanes *lanes, Lane *lane, Task *task)
 {
-	provide_threads(lanes); /* others may be runnable, this lane, too */
-	unlock_and_wake(lanes);
+	/* Others may be runnable, this lane among them. */
+	unlock_and_wake(lanes, provide_thread(lanes));
 	task->run(task);
 	pthread_mutex_lock(&lanes->lock);
 	lane->running--;
 	lane_release(lanes, lane);
+}
+
+/* False: it took too long. */
+static bool wait_to_be_woken(Sleeper *sleeper, bool for_good)
+{
+	struct timespec until;
+	int result;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += IDLE_SECONDS;
+	do {
+		result = for_good ? sem_wait(&sleeper->wake)
+				  : sem_timedwait(&sleeper->wake, &until);
+	} while (result < 0 && errno == EINTR);
+	return result == 0;
+}
+
+/* Gives up the lock meanwhile. The first to sleep waits for good, the others
+ * for a time. False: nobody needed it. */
+static bool sleep_until_needed(Lanes *lanes)
+{
+	Sleeper sleeper = { .link.data = &sleeper };
+	bool for_good = lanes->idle.length == 0;
+	bool woken;
+
+	sem_init(&sleeper.wake, 0, 0);
+	g_queue_push_head_link(&lanes->idle, &sleeper.link);
+	pthread_mutex_unlock(&lanes->lock);
+	woken = wait_to_be_woken(&sleeper, for_good);
+	pthread_mutex_lock(&lanes->lock);
+	if (!woken && sleeper.link.data) {
+		g_queue_unlink(&lanes->idle, &sleeper.link);
+		return false;
+	}
+	lanes->coming--;
+	/* Chosen at the last moment: the semaphore must not end before the
+	 * waker has let go of it, which needs no lock any more. */
+	if (!woken)
+		wait_to_be_woken(&sleeper, true);
+	return true;
 }
 
 static void *thread_main(void *data)
@@ -151,70 +196,48 @@ static void *thread_main(void *data)
 	Lane *lane;
 
 	pthread_mutex_lock(&lanes->lock);
-	lanes->idle--;
-	for (;;) {
-		task = next_task(lanes, &lane);
-		if (task)
+	lanes->coming--;
+	do {
+		while ((task = next_task(lanes, &lane)))
 			run_task(lanes, lane, task);
-		else if (!wait_for_work(lanes) && lanes->runnable.length == 0)
-			break;
-	}
+	} while (sleep_until_needed(lanes));
 	lanes->threads--;
 	pthread_mutex_unlock(&lanes->lock);
 	return NULL;
 }
 
-static void start_thread(Lanes *lanes)
+static bool start_thread(Lanes *lanes)
 {
 	pthread_attr_t attributes;
 	sigset_t all, old;
 	pthread_t thread;
+	bool ok;
 
 	if (lanes->threads >= lanes->ceiling)
-		return;
+		return false;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (pthread_create(&thread, &attributes, thread_main, lanes) == 0) {
-		lanes->threads++;
-		lanes->idle++;
-	}
+	ok = pthread_create(&thread, &attributes, thread_main, lanes) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attributes);
-}
-
-/* Whenever lanes may have become runnable: sees to it that there are idle
- * threads for them. A thread that was signalled or just started counts as idle
- * until it runs; it takes its lane off the list at the same moment, so the
- * comparison holds in between. */
-static void provide_threads(Lanes *lanes)
-{
-	if (lanes->idle < lanes->runnable.length)
-		start_thread(lanes);
-}
-
-/* Gives up the lock, and only then wakes a thread, which needs it. */
-static void unlock_and_wake(Lanes *lanes)
-{
-	bool work = lanes->runnable.length > 0 && lanes->idle > 0;
-
-	pthread_mutex_unlock(&lanes->lock);
-	if (work)
-		pthread_cond_signal(&lanes->work);
+	lanes->threads += ok;
+	return ok;
 }
 
 /* True where the lane's tasks will be looked at some time. */
 static bool is_served(const Lanes *lanes, const Lane *lane)
 {
 	return lane->running > 0 || lane->limits.patient ||
-	       lanes->idle >= lanes->runnable.length;
+	       lanes->coming >= lanes->runnable.length;
 }
 
 bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 		Task *task)
 {
+	Sleeper *sleeper;
 	bool accepted;
 	Lane *lane;
 
@@ -224,14 +247,14 @@ bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 	task->link = (GList) { .data = task };
 	g_queue_push_tail_link(&lane->tasks, &task->link);
 	lane_update(lanes, lane);
-	provide_threads(lanes);
+	sleeper = provide_thread(lanes);
 	accepted = is_served(lanes, lane);
 	if (!accepted) {
 		task->lane = NULL;
 		g_queue_unlink(&lane->tasks, &task->link);
 		lane_release(lanes, lane);
 	}
-	unlock_and_wake(lanes);
+	unlock_and_wake(lanes, sleeper);
 	return accepted;
 }
 

@@ -66,8 +66,7 @@ static void refuse(Server *server, int *client, const char *why)
 
 	peer_get(*client, &peer);
 	report_peer(&peer, why);
-	shutdown(*client, SHUT_RDWR);
-	disposal_close(server->host.lanes, client);
+	disposal_close_socket(server->host.lanes, client);
 }
 
 /* Clients whose sockets are still being closed count: whoever makes closing

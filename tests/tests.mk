@@ -1,26 +1,102 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What is tested, in which variants, and how. Each test is a program that
-# prints TAP; tests/run-tap runs them and prints the verdict. Sanitizers build
-# the same programs again in folders of their own.
+# prints TAP; tests/run-tap runs them and prints the verdict.
 
-export BUILD
 RUN_TAP := $(PYTHON) tests/run-tap
 REFERENCE := /usr/bin/qemu-pr-helper
 
 -include tests/fuzz/fuzz.mk
 
-INTEGRATION := $(patsubst tests/integration/%.py,%,\
-	$(wildcard tests/integration/test-*.py))
+# The whole daemon on the fake back end; helpers of these programs have no #!.
+FAKE_TESTS := $(filter-out tests/integration/blackbox-% \
+	tests/integration/test-client.py,\
+	$(shell grep -l '^\#!' tests/integration/*.py))
+BLACKBOX_TESTS := $(wildcard tests/integration/blackbox-*.py)
 
-# tests_of BUILD: the fast tests against one build, as run-tap's arguments.
-define unit_tests
-$(foreach test,$(UNIT_TESTS),\
-	"$(1)$(notdir $(test)):$(test) --tap")
-endef
+# $(call tests_of,BUILD,LABEL): the tests that every variant runs, as run-tap
+# takes them.
+tests_of = $(foreach test,$(notdir $(UNIT_TESTS)),\
+		'$(2)$(test):$(1)/unit/$(test) --tap') \
+	$(foreach target,$(FUZZ_TARGETS),\
+		'$(2)$(target):$(1)/replay/$(target) \
+			tests/fuzz/corpus/$(target:fuzz-%=%)') \
+	$(foreach test,$(FAKE_TESTS),\
+		'$(2)$(basename $(notdir $(test))):$(test) \
+			$(1)/fake/qemu-pr-helper') \
+	'$(2)client:tests/integration/test-client.py $(1)/qemu-pr-client'
 
-TEST_PROGRAMS := $(BUILD)/qemu-pr-helper $(BUILD)/fake/qemu-pr-helper \
-	$(BUILD)/qemu-pr-client $(UNIT_TESTS)
+# The same black-box suite for this helper and the one that it replaces.
+BLACKBOX := $(foreach test,$(BLACKBOX_TESTS),\
+	'$(basename $(notdir $(test))):$(test) $(BUILD)/qemu-pr-helper' \
+	'$(basename $(notdir $(test))-reference):$(test) $(REFERENCE) --reference')
+
+LINT := 'lint:tests/lint'
+VM := 'vm:tests/vm/run --timeout 900 tests/vm/all $(BUILD)/qemu-pr-helper' \
+	'vm-reference:tests/vm/run --timeout 900 tests/vm/all --reference $(REFERENCE)'
+
+ASAN := $(BUILD)/asan
+TSAN := $(BUILD)/tsan
+SANITIZER_ENV := env SANITIZED=1 \
+	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
+	UBSAN_OPTIONS=print_stacktrace=1 \
+	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 .PHONY: test-programs
-test-programs: $(TEST_PROGRAMS) docs
+test-programs: all $(BUILD)/fake/qemu-pr-helper $(UNIT_TESTS) replays
+
+.PHONY: asan-programs tsan-programs
+asan-programs:
+	+@$(MAKE) BUILD=$(ASAN) SANITIZE=address,undefined test-programs
+tsan-programs:
+	+@$(MAKE) BUILD=$(TSAN) SANITIZE=thread test-programs
+
+.PHONY: check check-fast check-asan check-tsan check-vm lint
+check-fast: test-programs
+	$(RUN_TAP) $(call tests_of,$(BUILD),) $(BLACKBOX)
+
+check-asan: asan-programs
+	$(SANITIZER_ENV) $(RUN_TAP) $(call tests_of,$(ASAN),asan-)
+
+check-tsan: tsan-programs
+	$(SANITIZER_ENV) $(RUN_TAP) $(call tests_of,$(TSAN),tsan-)
+
+check-vm: all
+	$(RUN_TAP) -j 1 -t 1000 $(VM)
+
+lint: export BUILD := $(BUILD)
+lint: export LINT_CFLAGS = -std=gnu11 $(ALL_CPPFLAGS) \
+	$(patsubst -I/%,-isystem /%,$(PACKAGE_CFLAGS))
+lint: docs
+	$(RUN_TAP) -t 600 $(LINT)
+
+# One call, so that there is one verdict. SANITIZED only loosens what memory
+# sanitizers need, and is looked at by the programs of those variants.
+check: export BUILD := $(BUILD)
+check: export LINT_CFLAGS = -std=gnu11 $(ALL_CPPFLAGS) \
+	$(patsubst -I/%,-isystem /%,$(PACKAGE_CFLAGS))
+check: test-programs asan-programs tsan-programs
+	$(RUN_TAP) -t 1000 $(VM) $(LINT) \
+		$(call tests_of,$(BUILD),) $(BLACKBOX) \
+		$(patsubst '%,'%,$(call tests_of,$(ASAN),asan-)) \
+		$(call tests_of,$(TSAN),tsan-)
+
+.PHONY: demo
+demo: all
+	@[ -t 1 ] && colour=--colour; \
+	tests/vm/run tests/vm/demo $(abspath $(BUILD)/qemu-pr-helper) \
+		$(abspath $(BUILD)/qemu-pr-client) $$colour
+
+.PHONY: deps
+deps:
+	@sh contrib/deps
+
+# `make deps check` on a machine that has nothing: first the one, then the
+# other, also with -j.
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+$(BUILD)/flags: | deps
+endif
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)

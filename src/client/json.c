@@ -20,13 +20,14 @@ static void new_line(JsonWriter *json)
 		g_string_append(json->text, "  ");
 }
 
-/* RFC 8259 7: the quote, the backslash and the control characters. */
+/* RFC 8259 7: the quote, the backslash and the control characters; those from
+ * 0x7f on need not be escaped there, but terminals obey them, too. */
 static void append_character(GString *text, gunichar c)
 {
 	if (c == '"' || c == '\\') {
 		g_string_append_c(text, '\\');
 		g_string_append_c(text, (char)c);
-	} else if (c < 0x20 || c == 0x7f) {
+	} else if (g_unichar_iscntrl(c)) {
 		g_string_append_printf(text, "\\u%04x", c);
 	} else {
 		g_string_append_unichar(text, c);

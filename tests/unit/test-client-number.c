@@ -29,10 +29,24 @@ static void test_hex(void)
 static void test_hex_refused(void)
 {
 	static const char *const texts[] = {
-		"",	"x",   "0x",  "0x0x1", "00x1",
-		"-1",	"+1",  " 1",  "1 ",    "0x 1",
-		"0x-1", "1g",  "1h",  "10000000000000000",
-		"0x10000000000000000", "\n1", "1\n", "0x\n1",
+		"",
+		"x",
+		"0x",
+		"0x0x1",
+		"00x1",
+		"-1",
+		"+1",
+		" 1",
+		"1 ",
+		"0x 1",
+		"0x-1",
+		"1g",
+		"1h",
+		"10000000000000000",
+		"0x10000000000000000",
+		"\n1",
+		"1\n",
+		"0x\n1",
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
@@ -63,7 +77,8 @@ static void test_number(void)
 static void test_number_refused(void)
 {
 	static const char *const texts[] = {
-		"", "h", "0x", "x", "-1", "+1", " 1", "1 ", "a", "1k",
+		"",     "h",   "0x",    "x",   "-1",
+		"+1",   " 1",  "1 ",    "a",   "1k",
 		"0x1h", "1.5", "0x0x1", "-1h", "18446744073709551616",
 	};
 

@@ -106,8 +106,7 @@ static void test_syntax_of_arguments(void)
 		    "--param-rk");
 	check_error("-K -1 /dev/a", EXIT_STATUS_SYNTAX, "--param-rk");
 	check_error("-S 0x /dev/a", EXIT_STATUS_SYNTAX, "--param-sark");
-	check_error("--param-sark= /dev/a", EXIT_STATUS_SYNTAX,
-		    "--param-sark");
+	check_error("--param-sark= /dev/a", EXIT_STATUS_SYNTAX, "--param-sark");
 	check_error("-T 16 /dev/a", EXIT_STATUS_SYNTAX, "--prout-type");
 	check_error("-Q 10000 /dev/a", EXIT_STATUS_SYNTAX,
 		    "--relative-target-port");
@@ -184,7 +183,7 @@ static void check_request(const char *line, const char *hex)
 }
 
 #define CDB_PAD " 000000000000"
-#define SAS_ID	" 060000005000c50005b32001000000000000000000000000"
+#define SAS_ID  " 060000005000c50005b32001000000000000000000000000"
 
 static void test_requests_in(void)
 {

@@ -208,7 +208,7 @@ static void test_get_unknown(void)
 {
 	static const uint8_t protocols[] = {
 		TRANSPORT_SSA, TRANSPORT_ADT, TRANSPORT_ATA,  TRANSPORT_UAS,
-		0xc,	       0xd,	      TRANSPORT_PCIE, TRANSPORT_NONE,
+		0xc,           0xd,           TRANSPORT_PCIE, TRANSPORT_NONE,
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(protocols); i++) {
@@ -238,8 +238,9 @@ static void test_lines(void)
 	g_assert_cmphex(list.bytes->data[24], ==, TRANSPORT_SAS);
 	g_assert_cmphex(list.bytes->data[48], ==, TRANSPORT_ISCSI);
 
-	g_assert_false(transport_list_add_lines(&list, "sas,5000c50005b32001\n"
-						       "sas,1\n",
+	g_assert_false(transport_list_add_lines(&list,
+						"sas,5000c50005b32001\n"
+						"sas,1\n",
 						"here", &error));
 	g_assert_error(error, CLIENT_ERROR, EXIT_STATUS_SYNTAX);
 	g_assert_nonnull(strstr(error->message, "here, line 2"));

@@ -23,15 +23,14 @@
 #define PATIENCE ((gint64)30 * 1000 * 1000)
 
 /* Until another thread has made the condition true. */
-#define wait_until(condition)                                              \
-	do {                                                               \
-		gint64 wait_end = g_get_monotonic_time() + PATIENCE;       \
-                                                                           \
-		while (!(condition)) {                                     \
-			g_assert_cmpint(g_get_monotonic_time(), <,         \
-					wait_end);                         \
-			g_usleep(50);                                      \
-		}                                                          \
+#define wait_until(condition)                                                 \
+	do {                                                                  \
+		gint64 wait_end = g_get_monotonic_time() + PATIENCE;          \
+                                                                              \
+		while (!(condition)) {                                        \
+			g_assert_cmpint(g_get_monotonic_time(), <, wait_end); \
+			g_usleep(50);                                         \
+		}                                                             \
 	} while (0)
 
 /* A new directory; the caller frees the name. */
@@ -97,6 +96,16 @@ static inline bool descriptor_is_closed(int witness)
 
 	g_assert_no_errno(poll(&writer, 1, 0));
 	return writer.revents & POLLERR;
+}
+
+/* Open descriptors of this process. */
+static inline unsigned int descriptor_count(void)
+{
+	unsigned int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
 }
 
 static inline void assert_sense(const uint8_t *bytes, size_t size,

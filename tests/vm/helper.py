@@ -6,8 +6,10 @@ import glob
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import time
+from socket import SO_PEERCRED, SOL_SOCKET
 
 from prproto import Client
 
@@ -16,6 +18,7 @@ DIRECTORY = "/run/pr"
 SOCKET = DIRECTORY + "/helper.sock"
 PID_FILE = DIRECTORY + "/helper.pid"
 LOG = "/run/helper.log"
+PEER = struct.Struct("3i")      # process, user and group at the other end
 
 
 def parse_arguments(description):
@@ -49,14 +52,19 @@ class Helper:
 
     def _wait_until_ready(self, seconds=10):
         end = time.monotonic() + seconds
-        while True:
-            try:
-                return self.client(timeout=seconds).close()
-            except (FileNotFoundError, ConnectionRefusedError):
-                pass
+        while not self._is_serving(seconds):
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{log()}"
             assert time.monotonic() < end, f"not ready after {seconds} s"
             time.sleep(0.02)
+
+    def _is_serving(self, timeout):
+        """Does it answer, and is it this one, and not one that was left from before?"""
+        try:
+            with self.client(timeout) as client:
+                peer = client.sock.getsockopt(SOL_SOCKET, SO_PEERCRED, PEER.size)
+                return PEER.unpack(peer)[0] == self.pid
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
 
     def __enter__(self):
         return self

@@ -4,8 +4,9 @@
 A disk is one LIO backstore, exported by several targets. The kernel logs in to
 each and gets a block device per target: so many I_T nexuses of one logical
 unit, or in other words so many hosts that share a disk. Only for use in the
-virtual machine that tests/vm/run starts; what is made here is meant to go
-down with the machine, except for what a test wants gone before.
+virtual machine that tests/vm/run starts, and so it refuses to be used anywhere
+else; what is made here is meant to go down with the machine, except for what a
+test wants gone before.
 """
 import contextlib
 import ctypes
@@ -20,6 +21,9 @@ SIZE = 16 << 20
 PORTAL = "127.0.0.1:3260"
 LIBC = ctypes.CDLL(None)
 INITIATOR = "iqn.2000-01.test.invalid:initiator"
+
+# What tests/vm/init leaves in its machine's root directory.
+assert os.path.exists("/.vm/control"), "not on a real machine: use tests/vm/run"
 
 
 def write(path, text):

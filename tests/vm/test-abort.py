@@ -10,8 +10,7 @@ daemon, and the answers are compared but for the generation counter.
 import os
 import sys
 
-sys.path[:0] = [os.path.join(os.path.dirname(os.path.realpath(__file__)), name)
-                for name in ("../lib", ".")]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 
 # pylint: disable=wrong-import-position
 import rig

@@ -12,8 +12,7 @@ import socket
 import subprocess
 import sys
 
-sys.path[:0] = [os.path.join(os.path.dirname(os.path.realpath(__file__)), name)
-                for name in ("../lib", ".")]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 
 # pylint: disable=wrong-import-position
 import rig

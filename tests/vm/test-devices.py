@@ -4,14 +4,13 @@
 
 Every scenario is played straight on a fresh disk and through the daemon on
 another one like it, and the transcripts must not differ in a byte. The program
-to be replaced meets this too: it has no differences to allow for here.
+to be replaced meets this too, with one exception, see unwritten_cleared().
 """
 import contextlib
 import os
 import sys
 
-sys.path[:0] = [os.path.join(os.path.dirname(os.path.realpath(__file__)), name)
-                for name in ("../lib", ".")]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 
 # pylint: disable=wrong-import-position
 import scsi
@@ -23,6 +22,10 @@ from tap import diag, main, test
 
 OPTIONS = parse_arguments(__doc__.split("\n", 1)[0])
 HELPER = Helper(OPTIONS.helper)
+FULL_STATUS = scsi.pr_in(scsi.READ_FULL_STATUS)[:2].hex()
+# A registration with a SAS TransportID: the bytes of it that LIO always writes.
+DESCRIPTOR_SIZE = 48
+WRITTEN = {*range(0, 8), *range(18, 25), *range(28, 36)}
 
 
 @contextlib.contextmanager
@@ -63,10 +66,30 @@ def play_through_helper(function, node):
         return player.transcript
 
 
+def unwritten_cleared(entry):
+    """The one thing in which the reference differs: old bytes that show through.
+
+    In READ FULL STATUS, LIO writes only some bytes of each registration, and
+    clears the others before that only as far as the first page of the buffer
+    goes. The reference does not clear its buffer, and where that begins shortly
+    before the end of a page, clients see what was in it: more holders than
+    there are, say. This is a matter of chance, and so nothing can be asserted.
+    """
+    if entry.command.split()[1][:4] != FULL_STATUS:
+        return entry
+    payload = bytearray(entry.payload)
+    for start in range(8, len(payload), DESCRIPTOR_SIZE):
+        for index in range(start, min(start + DESCRIPTOR_SIZE, len(payload))):
+            if index - start not in WRITTEN:
+                payload[index] = 0
+    return entry._replace(payload=bytes(payload))
+
+
 def compare(direct, helped):
     """The pairs of entries that differ."""
     assert len(direct) == len(helped)
-    return [pair for pair in zip(direct, helped) if pair[0] != pair[1]]
+    allow = unwritten_cleared if OPTIONS.reference else lambda entry: entry
+    return [pair for pair in zip(direct, helped) if allow(pair[0]) != allow(pair[1])]
 
 
 def same_through_helper(name, node):

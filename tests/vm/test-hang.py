@@ -16,8 +16,7 @@ import signal
 import sys
 import time
 
-sys.path[:0] = [os.path.join(os.path.dirname(os.path.realpath(__file__)), name)
-                for name in ("../lib", ".")]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 
 # pylint: disable=wrong-import-position
 import rig

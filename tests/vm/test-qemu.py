@@ -9,8 +9,7 @@ disk itself says.
 import os
 import sys
 
-sys.path[:0] = [os.path.join(os.path.dirname(os.path.realpath(__file__)), name)
-                for name in ("../lib", ".")]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 
 # pylint: disable=wrong-import-position
 import rig
@@ -106,7 +105,8 @@ def _():
 
 @test("guests get the disk's own bytes, at every length")
 def _():
-    for action in range(4):
+    # The reference's READ FULL STATUS is not to be relied on, see test-devices.py.
+    for action in range(3 if OPTIONS.reference else 4):
         for length in (8, 16, 24, 255, 256, 8192):
             cdb = scsi.pr_in(action, length)
             device, guest = sgio.pr_command(FD, cdb), pr_in(GUEST_A, action, length)
@@ -156,5 +156,8 @@ def _():
 DISK = rig.loop_disk("qemu", nexuses=3)
 FD = DISK.nexus[2].open()
 HELPER = start_helper()
-with start_qemu("a", DISK.nexus[0]) as GUEST_A, start_qemu("b", DISK.nexus[1]) as GUEST_B:
-    main()
+try:
+    with start_qemu("a", DISK.nexus[0]) as GUEST_A, start_qemu("b", DISK.nexus[1]) as GUEST_B:
+        main()
+finally:
+    HELPER.__exit__()

@@ -1,0 +1,309 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The process, as its users know it: usage blackbox-process.py HELPER [--reference].
+
+Options, files, signals and privileges. Everything here is true of the helper
+that this one replaces, too, except what KNOWN_DIFFERENCES lists.
+"""
+import grp
+import os
+import pwd
+import signal
+import socket
+import subprocess
+
+from cases import Difference, answer, case, known_differences, main
+from daemon import Daemon, adopt, need_real, need_root, program, read, run, scratch, until
+from prproto import Client
+import scsi
+
+IN = scsi.pr_in(scsi.READ_KEYS)
+NULL = os.open("/dev/null", os.O_RDWR)
+NO_DEVICE = "B/00/06"
+
+known_differences({
+    "an argument that is no option is refused": Difference(
+        "started", "it ignores what it does not understand; a typing error should show"),
+    "a burst of connects is accepted": Difference(
+        2, "its backlog is 1, so a host that starts many guests at once has to be lucky"),
+    "a socket that a running helper serves is left to it": Difference(
+        "started", "it takes the socket away from a helper that has clients"),
+    "a file that is no socket is left alone": Difference(
+        "started", "it removes whatever is in the way"),
+    "a successor's socket survives the end": Difference(
+        False, "it removes the path at its end, whoever listens there by then"),
+    "the PID file goes with the process": Difference(
+        False, "it leaves the file behind, and a number that may be someone else's one day"),
+    "all requests that were sent before the end are answered": Difference(
+        "not all", "it reads no more; QEMU fails the guest's command then, and a live migration "
+                   "with it"),
+    "nothing is gained by exec": Difference(
+        "0", "it does not set no_new_privs"),
+    "-u means the user's group, too": Difference(
+        "0 0 0 0", "it stays in the group of root, unless -g is given"),
+})
+
+
+# Options
+
+def verdict(*arguments):
+    """Exit status, and which of the outputs has something."""
+    result = run(*arguments)
+    return result.returncode, bool(result.stdout), bool(result.stderr)
+
+
+PRINTED, REFUSED = (0, True, False), (1, False, True)
+
+
+@case("--help and --version go to standard output", [PRINTED] * 4)
+def _():
+    return [verdict(option) for option in ("--help", "-h", "--version", "-V")]
+
+
+@case("--help names every option", [])
+def _():
+    text = run("--help").stdout
+    options = ["-h, --help", "-V, --version", "-d, --daemon", "-f, --pidfile=", "-k, --socket=",
+               "-T, --trace", "-u, --user=", "-g, --group="]
+    return [option for option in options if option not in text]
+
+
+@case("-T help lists trace points", PRINTED)
+def _():
+    return verdict("-T", "help")
+
+
+@case("an unknown option is refused, with a line that says what to try", [(1, True)] * 3)
+def _():
+    results = [run(option) for option in ("--bogus", "-x", "-k")]
+    return [(result.returncode, "Try" in result.stderr.splitlines()[-1] and
+             "--help" in result.stderr.splitlines()[-1]) for result in results]
+
+
+@case("a socket path that is not absolute is refused", REFUSED)
+def _():
+    return verdict("-k", "relative.sock")
+
+
+@case("an unknown user or group is refused", [REFUSED] * 2)
+def _():
+    need_root("to be another user")
+    path = f"{scratch()}/pr.sock"
+    return [verdict("-k", path, option, "no-such-name") for option in ("-u", "-g")]
+
+
+def fate(helper, has_begun):
+    """What became of a start: "refused", or what it took the liberty to do."""
+    until(lambda: helper.poll() is not None or has_begun())
+    if helper.poll() is None:
+        helper.await_ready()
+        return "started"
+    status, helper.status = helper.status, 0
+    return "refused" if status == 1 else status
+
+
+@case("an argument that is no option is refused", "refused")
+def _():
+    with Daemon("stray", ready=False) as helper:
+        return fate(helper, lambda: os.path.exists(helper.socket))
+
+
+# The socket
+
+@case("a burst of connects is accepted", 50)
+def _():
+    with Daemon() as helper:
+        clients, connected = [], 0
+        with helper.frozen():
+            for _ in range(50):
+                clients.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                clients[-1].setblocking(False)
+                connected += clients[-1].connect_ex(helper.socket) == 0
+        for client in clients:
+            client.close()
+        return connected
+
+
+@case("a stale socket is taken over", NO_DEVICE)
+def _():
+    path = f"{scratch()}/pr.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stale:
+        stale.bind(path)
+    with Daemon(socket=path) as helper:
+        return str(helper.command(NULL, IN))
+
+
+@case("a socket that a running helper serves is left to it", "refused")
+def _():
+    def inode():
+        return os.path.exists(first.socket) and os.stat(first.socket).st_ino
+
+    with Daemon() as first:
+        before = inode()
+        with Daemon(socket=first.socket, ready=False) as second:
+            return fate(second, lambda: inode() not in (False, before))
+
+
+@case("a file that is no socket is left alone", "refused")
+def _():
+    path = f"{scratch()}/file"
+    with open(path, "w", encoding="ascii") as file:
+        file.write("precious")
+    with Daemon(socket=path, ready=False) as helper:
+        return fate(helper, lambda: not os.path.isfile(path))
+
+
+@case("a directory that does not exist is refused", REFUSED)
+def _():
+    return verdict("-k", f"{scratch()}/missing/pr.sock")
+
+
+# The end
+
+@case("SIGTERM, SIGINT and SIGHUP end it in order, and its socket goes", [(0, False)] * 3)
+def _():
+    def end(number):
+        with Daemon() as helper:
+            return helper.stop(number), os.path.exists(helper.socket)
+    return [end(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+
+
+@case("the end closes idle connections", "closed")
+def _():
+    with Daemon() as helper, helper.client() as client:
+        str(client.command(IN, NULL))
+        helper.send(signal.SIGTERM)
+        return answer(client)
+
+
+@case("all requests that were sent before the end are answered", "all")
+def _():
+    with Daemon() as helper, helper.client() as client:
+        str(client.command(IN, NULL))
+        with helper.frozen():
+            for _ in range(20):
+                client.request(IN, NULL)
+            helper.send(signal.SIGTERM)
+        answers = [answer(client) for _ in range(21)]
+        return "all" if answers == [NO_DEVICE] * 20 + ["closed"] else "not all"
+
+
+@case("a successor's socket survives the end", True)
+def _():
+    path = f"{scratch()}/pr.sock"
+    with Daemon(socket=path) as helper:
+        os.unlink(path)
+        with Daemon(socket=path):
+            helper.stop()
+            return os.path.exists(path)
+
+
+# PID file, background
+
+@case("-f writes the PID file without -d, too", True)
+def _():
+    path = f"{scratch()}/pid"
+    with Daemon("-f", path) as helper:
+        return read(path) == f"{helper.pid}\n"
+
+
+@case("the PID file goes with the process", True)
+def _():
+    path = f"{scratch()}/pid"
+    with Daemon("-f", path):
+        pass
+    return not os.path.exists(path)
+
+
+@case("a PID file that is locked stops a second helper", 1)
+def _():
+    path = f"{scratch()}/pid"
+    with Daemon("-f", path):
+        return run("-k", f"{scratch()}/pr.sock", "-f", path).returncode
+
+
+@case("-d returns when the socket can be connected to", [0, NO_DEVICE, 0])
+def _():
+    directory = scratch()
+    path, pidfile = f"{directory}/pr.sock", f"{directory}/pid"
+    status = subprocess.run([program(), "-d", "-k", path, "-f", pidfile], check=False,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    with Client(path) as client:
+        outcome = str(client.command(IN, NULL))
+    return [status, outcome, adopt(pidfile, path).stop()]
+
+
+@case("-d reports an error at the start by its exit status", 1)
+def _():
+    directory = scratch()
+    return run("-d", "-k", f"{directory}/missing/pr.sock", "-f", f"{directory}/pid").returncode
+
+
+@case("descriptors that it was started with stay open, without -d", "file")
+def _():
+    path = f"{scratch()}/file"
+    with open(path, "wb") as file, Daemon(pass_fds=[file.fileno()]) as helper:
+        return os.path.basename(helper.descriptors()[file.fileno()])
+
+
+# Privileges
+
+def status_of(helper, *names):
+    """Lines of /proc/PID/status."""
+    lines = dict(line.split(":\t", 1) for line in helper.proc("status").splitlines())
+    return [" ".join(lines[name].split()) for name in names]
+
+
+RAWIO = f"{1 << 17:016x}"
+NONE = f"{0:016x}"
+
+
+@case("as root it keeps one capability, and no way to more",
+      ["0 0 0 0", "0 0 0 0", RAWIO, RAWIO, NONE, NONE, NONE, ""])
+def _():
+    need_root("to drop privileges")
+    need_real()
+    with Daemon() as helper:
+        return status_of(helper, "Uid", "Gid", "CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb",
+                         "Groups")
+
+
+@case("as another user it keeps the same", ["user", "group", RAWIO, RAWIO, NONE, NONE, NONE, ""])
+def _():
+    need_root("to be another user")
+    need_real()
+    user, group = pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("daemon").pw_gid
+    with Daemon("-u", "nobody", "-g", str(grp.getgrgid(group).gr_name)) as helper:
+        ids = status_of(helper, "Uid", "Gid")
+        rest = status_of(helper, "CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb", "Groups")
+    expected = [" ".join([str(number)] * 4) for number in (user, group)]
+    return [*(["user", "group"] if ids == expected else ids), *rest]
+
+
+@case("nothing is gained by exec", "1")
+def _():
+    with Daemon() as helper:
+        return status_of(helper, "NoNewPrivs")[0]
+
+
+@case("-u means the user's group, too", "the user's")
+def _():
+    need_root("to be another user")
+    with Daemon("-u", "nobody") as helper:
+        group, = status_of(helper, "Gid")
+    return "the user's" if set(group.split()) == {str(pwd.getpwnam("nobody").pw_gid)} else group
+
+
+@case("a client that stops reading does not stop others", NO_DEVICE)
+def _():
+    with Daemon() as helper, helper.client() as stuck:
+        stuck.sock.setblocking(False)
+        try:
+            while True:
+                stuck.sock.send(bytes(4096))
+        except OSError:
+            pass
+        return str(helper.command(NULL, IN))
+
+
+main()

@@ -1,0 +1,193 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Options and what they print: usage cli.py HELPER.
+
+An error at the start is one line that says what, where and why: libvirt shows
+the first kilobyte of it to its user, and a journal entry has one line.
+"""
+import os
+import re
+import socket
+import subprocess
+
+from daemon import ROOT, Daemon, read, run, scratch
+import scsi
+from tap import main, test
+
+IN = scsi.pr_in(scsi.READ_KEYS)
+NULL = os.open("/dev/null", os.O_RDWR)
+LONG = ["help", "version", "daemon", "pidfile", "socket", "user", "group", "quiet", "verbose",
+        "trace", "socket-mode", "socket-owner", "socket-group", "command-timeout", "max-clients",
+        "log-target"]
+
+
+def refused(*options):
+    """The only line of a start that has to fail."""
+    result = run("-k", f"{scratch()}/pr.sock", *options)
+    assert result.returncode == 1 and not result.stdout, result
+    assert re.fullmatch(r"qemu-pr-helper: [^\n]*\n", result.stderr), result
+    return result.stderr
+
+
+@test("--help has every long option, and nothing else that looks like one")
+def _():
+    result = run("--help")
+    named = set(re.findall(r"--([a-z-]+)", result.stdout))
+    assert result.returncode == 0 and named == set(LONG), named ^ set(LONG)
+
+
+@test("--help fits a terminal of 80 columns")
+def _():
+    assert max(map(len, run("--help").stdout.splitlines())) < 80
+
+
+@test("--version names the program and a version")
+def _():
+    assert re.match(r"qemu-pr-helper \d+\.\d+", run("--version").stdout)
+
+
+@test("output that cannot be written is an error")
+def _():
+    with open("/dev/full", "wb") as full:
+        for option in ("--help", "--version"):
+            assert run(option, stdout=full).returncode == 1
+
+
+@test("unknown options and missing arguments end with a hint")
+def _():
+    for options in (["--bogus"], ["-Z"], ["-k"], ["--socket-mode"], ["--quiet=1"]):
+        result = run(*options)
+        lines = result.stderr.splitlines()
+        assert result.returncode == 1 and len(lines) == 2, result
+        assert lines[1] == "qemu-pr-helper: Try 'qemu-pr-helper --help' for more information."
+
+
+@test("an argument that is no option is named")
+def _():
+    assert "'stray'" in refused("stray")
+
+
+@test("numbers out of range are refused, with option and range")
+def _():
+    table = {
+        "socket-mode": (["8", "1000", "-1", "", "0x1", "rw", "99999999999999999999"],
+                        "000 to 777"),
+        "command-timeout": (["0", "3601", "-1", "", "1s", "1.5", "18446744073709551617"],
+                            "1 to 3600"),
+        "max-clients": (["0", "1000001", "-5", "", "many", " 5"], "1 to 1000000"),
+    }
+    for option, (values, bounds) in table.items():
+        for value in values:
+            line = refused(f"--{option}={value}")
+            assert f"--{option}='{value}'" in line and bounds in line, line
+
+
+@test("numbers at the ends of their ranges are accepted")
+def _():
+    for options in (["--socket-mode=0777", "--command-timeout=1", "--max-clients=1000000"],
+                    ["--socket-mode=700", "--command-timeout=3600", "--max-clients=2"]):
+        with Daemon(*options) as daemon:
+            assert str(daemon.command(NULL, IN)) == "B/00/06"
+
+
+@test("users and groups that cannot be are refused by name")
+def _():
+    for option in ("-u", "--user", "-g", "--socket-owner", "--socket-group"):
+        for value in ("4294967295", "4294967296", "-1", "", "no-such-name", "1x", "+1"):
+            line = refused(option, value)
+            assert f"'{value}'" in line and "invalid" in line, line
+
+
+@test("a user without a group needs -g")
+def _():
+    assert "-g" in refused("-u", "54321")
+
+
+@test("a log target that does not exist is refused, with those that do")
+def _():
+    line = refused("--log-target=syslog")
+    assert "'syslog'" in line and "auto, journal or stderr" in line, line
+
+
+@test("a relative socket path is refused by name")
+def _():
+    assert "'pr.sock'" in refused("-k", "pr.sock")
+
+
+@test("a line end in an argument makes no second line")
+def _():
+    line = refused("-k", "a\nb\x1b[31m")
+    assert "a?b?[31m" in line, line
+
+
+@test("without the capability it needs it does not start, and says what to do")
+def _():
+    if not ROOT and "needs CAP_SYS_RAWIO" not in run("-k", f"{scratch()}/s", timeout=1).stderr:
+        return      # the fake back end, which needs none
+    command = ["setpriv", "--bounding-set=-sys_rawio"]
+    from daemon import program      # pylint: disable=import-outside-toplevel
+    assert command and program()
+
+
+# Trace points
+
+def traced(*options, commands=1):
+    """What a trace file has after some commands."""
+    path = f"{scratch()}/trace"
+    with Daemon("-q", *(option.replace("FILE", path) for option in options)) as daemon:
+        for _ in range(commands):
+            daemon.command(NULL, IN)
+        log = daemon.log()
+    return read(path), log
+
+
+@test("-T help lists the trace points, by name and purpose")
+def _():
+    result = run("-T", "help")
+    names = re.findall(r"^(\w+) +\w+", result.stdout, re.MULTILINE)
+    assert result.returncode == 0 and "command_answer" in names and len(names) >= 10, result
+
+
+@test("-T enable= switches on what matches, into the file that was named")
+def _():
+    text, _ = traced("-T", "enable=command_*,file=FILE")
+    points = set(re.findall(r"^\d+@\d+\.\d{6}:(\w+) ", text, re.MULTILINE))
+    assert points == {"command_refuse"}, text
+
+
+@test("-T takes a bare pattern, a minus, and several options")
+def _():
+    text, _ = traced("-T", "*", "-T", "-connection_state,file=FILE")
+    points = set(re.findall(r":(\w+) ", text))
+    assert "connection_accept" in points and "connection_state" not in points, points
+
+
+@test("-T events= reads patterns from a file")
+def _():
+    path = f"{scratch()}/events"
+    with open(path, "w", encoding="ascii") as file:
+        file.write("# what we want\n\n  connection_accept  \nconnection_close\n")
+    text, _ = traced("-T", f"events={path},file=FILE")
+    assert set(re.findall(r":(\w+) ", text)) == {"connection_accept", "connection_close"}, text
+
+
+@test("without file= the log has the trace")
+def _():
+    _, log = traced("-v", "-T", "connection_accept")
+    assert re.search(r"^qemu-pr-helper: \d+@[\d.]+:connection_accept ", log, re.MULTILINE), log
+
+
+@test("a pattern that matches nothing is reported and no error")
+def _():
+    _, log = traced("-T", "nothing_*")
+    assert "no trace point matches 'nothing_*'" in log, log
+
+
+@test("trace files that cannot be used are refused by name")
+def _():
+    for item in ("file", "events"):
+        line = refused("-T", f"{item}=/nonexistent/x")
+        assert "/nonexistent/x" in line and "No such file" in line, line
+
+
+main()

@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The end, and the next beginning: usage stop.py HELPER.
+
+QEMU fails a guest's command when the helper goes away after it was sent, and a
+live migration with it. So what has been sent is answered, always; and what
+cannot be ended, a device that hangs, does not keep a successor from serving.
+"""
+import os
+import signal
+import time
+
+from daemon import Daemon, scratch, until
+from fakedevice import FakeDevice
+from prproto import Client
+import scsi
+from tap import main, test
+
+IN = scsi.pr_in(scsi.READ_KEYS)
+OUT = scsi.pr_out(scsi.REGISTER)
+LIST = scsi.parameters(0, 1)
+NULL = os.open("/dev/null", os.O_RDWR)
+
+
+@test("SIGTERM, SIGINT and SIGHUP end it in order")
+def _():
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        with Daemon() as daemon:
+            assert daemon.stop(number) == 0
+            assert not os.path.exists(daemon.socket)
+
+
+@test("other signals do not harm it")
+def _():
+    with Daemon() as daemon:
+        daemon.send(signal.SIGPIPE)
+        with daemon.frozen():
+            pass
+        assert str(daemon.command(NULL, IN)) == "B/00/06"
+
+
+@test("clients that want nothing see the end at once")
+def _():
+    with Daemon() as daemon:
+        clients = [daemon.client() for _ in range(20)]
+        for client in clients[:10]:
+            client.command(IN, NULL)
+        since = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - since < 2
+        assert all(client.is_closed_by_peer() for client in clients)
+
+
+@test("a command that executes is answered, and then comes the end")
+def _():
+    with Daemon() as daemon, FakeDevice(delay=300, payload=b"payload!") as device:
+        with daemon.client() as client:
+            client.request(IN, device.fd)
+            until(device.executed)
+            daemon.send(signal.SIGTERM)
+            assert client.reply(IN).payload == b"payload!"
+            assert client.is_closed_by_peer()
+
+
+@test("requests that wait unread in the socket are answered, all of them")
+def _():
+    with Daemon() as daemon, FakeDevice(payload=b"payload!") as device:
+        clients = [daemon.client() for _ in range(10)]
+        with daemon.frozen():
+            for client in clients:
+                for _ in range(10):
+                    client.request(OUT, device.fd, LIST)
+                    client.request(IN, device.fd)
+            daemon.send(signal.SIGTERM)
+        for client in clients:
+            for _ in range(10):
+                assert str(client.reply(OUT)) == "GOOD"
+                assert client.reply(IN).payload == b"payload!"
+            assert client.is_closed_by_peer()
+        assert daemon.wait(2) == 0
+
+
+@test("a request is answered, or it could not even be sent: nothing is lost in between")
+def _():
+    for _ in range(10):
+        with Daemon() as daemon, daemon.client() as client:
+            client.command(IN, NULL)
+            daemon.send(signal.SIGTERM)
+            try:
+                while True:
+                    client.send(IN, [NULL])
+                    client.reply(IN)
+            except BrokenPipeError:
+                pass
+
+
+@test("a client that has connected and was not yet accepted sees the end, and hangs on nothing")
+def _():
+    with Daemon() as daemon:
+        with daemon.frozen():
+            client = Client(daemon.socket, handshake=False)
+            daemon.send(signal.SIGTERM)
+        try:
+            client.read(4)
+        except ConnectionError:
+            pass
+        except Exception as error:      # pylint: disable=broad-except
+            assert "closed" in str(error), error
+        client.close()
+
+
+@test("a client that is stuck in its request gets time to complete it")
+def _():
+    with Daemon() as daemon, daemon.client() as slow:
+        slow.send(OUT, [NULL])
+        slow.send(LIST[:5])
+        with daemon.frozen():
+            daemon.send(signal.SIGTERM)
+        until(lambda: not os.path.exists(daemon.socket))
+        slow.send(LIST[5:])
+        assert str(slow.reply(OUT)) == "B/00/06"
+        assert slow.is_closed_by_peer()
+
+
+@test("a successor serves while the old one waits for a device that hangs")
+def _():
+    directory = scratch()
+    path, pidfile = f"{directory}/pr.sock", f"{directory}/pid"
+    with Daemon("--command-timeout=2", "-f", pidfile, socket=path) as old:
+        with FakeDevice(delay=5000) as device, old.client() as client:
+            client.request(IN, device.fd)
+            until(device.executed)
+            old.send(signal.SIGTERM)
+            until(lambda: not os.path.exists(path))
+            with Daemon(socket=path) as new:
+                assert str(new.command(NULL, IN)) == "B/00/06"
+                assert old.poll() is None, "this proves nothing: the old one has ended"
+                assert str(client.reply()) == "B/2E/02"
+                assert old.wait(3) == 0
+                assert str(new.command(NULL, IN)) == "B/00/06"
+
+
+@test("a successor gets the PID file as soon as the old one has answered everything")
+def _():
+    directory = scratch()
+    path, pidfile = f"{directory}/pr.sock", f"{directory}/pid"
+    with Daemon("--command-timeout=1", "-f", pidfile, socket=path) as old:
+        with FakeDevice(delay=4000) as device, old.client() as client:
+            client.request(IN, device.fd)
+            until(device.executed)
+            old.send(signal.SIGTERM)
+            assert str(client.reply()) == "B/2E/02"
+            until(lambda: not os.path.exists(pidfile), 1)
+            with Daemon("-f", pidfile, socket=path) as new:
+                assert str(new.command(NULL, IN)) == "B/00/06"
+                assert old.wait(1) == 0
+                assert os.path.exists(pidfile)
+
+
+main()

@@ -1,0 +1,918 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Conversations with the state machine: a client's bytes come in every
+ * grouping that a stream socket allows, and each breach of the protocol is
+ * found. Descriptors are real ones, so that a lost one shows.
+ */
+#include "session.h"
+
+#include "bytes.h"
+#include "testing.h"
+
+#define IN_LENGTH  40
+#define OUT_LENGTH 24
+
+/* What a client sends, and how it arrives. */
+typedef struct Stream {
+	const uint8_t *bytes;
+	size_t size, position;
+	size_t most; /* bytes that arrive at once */
+	size_t cut;  /* no arrival crosses this position */
+
+	/* Descriptors that come with some byte. */
+	struct {
+		size_t position;
+		int fd;
+	} descriptors[4];
+	size_t count;
+} Stream;
+
+static Stream stream_of(const uint8_t *bytes, size_t size)
+{
+	return (Stream) {
+		.bytes = bytes, .size = size, .most = SIZE_MAX, .cut = SIZE_MAX
+	};
+}
+
+/* Returns what tells whether the descriptor is still open somewhere. */
+static int stream_attach(Stream *stream, size_t position)
+{
+	int witness;
+
+	stream->descriptors[stream->count].position = position;
+	stream->descriptors[stream->count].fd = descriptor_new(&witness);
+	stream->count++;
+	return witness;
+}
+
+static void deliver_descriptors(Stream *stream, Session *session, size_t size)
+{
+	for (size_t i = 0; i < stream->count; i++) {
+		size_t at = stream->descriptors[i].position;
+		int *fd = &stream->descriptors[i].fd;
+
+		if (at < stream->position || at >= stream->position + size)
+			continue;
+		if (!session_take_descriptors(session, fd, 1))
+			close(*fd);
+		*fd = -1;
+	}
+}
+
+/* One recvmsg(). */
+static void stream_deliver(Stream *stream, Session *session)
+{
+	uint8_t *bytes;
+	size_t size;
+
+	g_assert_cmpint(session_wants(session, &bytes, &size), ==,
+			SESSION_WANTS_READ);
+	g_assert_cmpuint(size, >, 0);
+	size = MIN(size, MIN(stream->most, stream->size - stream->position));
+	g_assert_cmpuint(size, >, 0);
+	if (stream->position < stream->cut)
+		size = MIN(size, stream->cut - stream->position);
+	deliver_descriptors(stream, session, size);
+	memcpy(bytes, stream->bytes + stream->position, size);
+	stream->position += size;
+	session_advance(session, size);
+}
+
+static SessionWants wants(Session *session)
+{
+	uint8_t *bytes;
+	size_t size;
+
+	return session_wants(session, &bytes, &size);
+}
+
+/* Until the session wants no more, or nothing more comes. */
+static void stream_run(Stream *stream, Session *session)
+{
+	while (wants(session) == SESSION_WANTS_READ &&
+	       stream->position < stream->size)
+		stream_deliver(stream, session);
+}
+
+/* Takes what the session sends, at most so many bytes at once. */
+static size_t drain(Session *session, uint8_t *ret_bytes, size_t capacity,
+		    size_t most)
+{
+	size_t total = 0, size;
+	uint8_t *bytes;
+
+	while (session_wants(session, &bytes, &size) == SESSION_WANTS_WRITE) {
+		size = MIN(size, most);
+		g_assert_cmpuint(size, >, 0);
+		g_assert_cmpuint(total + size, <=, capacity);
+		memcpy(ret_bytes + total, bytes, size);
+		total += size;
+		session_advance(session, size);
+	}
+	return total;
+}
+
+static void feed(Session *session, const uint8_t *bytes, size_t size)
+{
+	Stream stream = stream_of(bytes, size);
+
+	stream_run(&stream, session);
+	g_assert_cmpuint(stream.position, ==, size);
+}
+
+static void shake_hands(Session *session)
+{
+	static const uint8_t none[4] = { 0 };
+	uint8_t features[4] = { 0xff, 0xff, 0xff, 0xff };
+
+	g_assert_cmpuint(drain(session, features, 4, 4), ==, 4);
+	g_assert_cmphex(be32_get(features), ==, 0);
+	feed(session, none, sizeof(none));
+	g_assert_cmpint(session->state, ==, SESSION_RECV_CDB);
+}
+
+static void cdb_in(uint8_t cdb[WIRE_CDB_SIZE], uint16_t length)
+{
+	memset(cdb, 0, WIRE_CDB_SIZE);
+	cdb[0] = SCSI_PERSISTENT_RESERVE_IN;
+	be16_put(cdb + 7, length);
+}
+
+static void cdb_out(uint8_t cdb[WIRE_CDB_SIZE], uint32_t length)
+{
+	memset(cdb, 0, WIRE_CDB_SIZE);
+	cdb[0] = SCSI_PERSISTENT_RESERVE_OUT;
+	be32_put(cdb + 5, length);
+}
+
+/* A session that waits for a request, and one whose request has come. */
+static void session_connect(Session *session)
+{
+	session_init(session);
+	shake_hands(session);
+}
+
+static int session_request(Session *session, const uint8_t *cdb)
+{
+	int witness, fd = descriptor_new(&witness);
+
+	g_assert_true(session_take_descriptors(session, &fd, 1));
+	feed(session, cdb, WIRE_CDB_SIZE);
+	return witness;
+}
+
+/* Executes as a device would: answers an IN with bytes 0, 1, 2, ... */
+static void execute(Session *session)
+{
+	Command *command = session_steal_command(session);
+
+	for (size_t i = 0; i < WIRE_DATA_MAX; i++)
+		if (command->pr.opcode == SCSI_PERSISTENT_RESERVE_IN)
+			command->data[i] = (uint8_t)i;
+	fd_clear(&command->fd);
+	command_answer(command, SCSI_GOOD, NULL, 0, WIRE_DATA_MAX);
+	session_answer(session, command);
+}
+
+static void assert_good_reply(Session *session, size_t payload, size_t most)
+{
+	static uint8_t reply[WIRE_REPLY_SIZE + WIRE_DATA_MAX];
+	size_t size = drain(session, reply, sizeof(reply), most);
+
+	g_assert_cmpuint(size, ==, WIRE_REPLY_SIZE + payload);
+	g_assert_cmphex(be32_get(reply), ==, SCSI_GOOD);
+	g_assert_cmpuint(be32_get(reply + 4), ==, payload);
+	for (size_t i = 8; i < WIRE_REPLY_SIZE; i++)
+		g_assert_cmphex(reply[i], ==, 0);
+	for (size_t i = 0; i < payload; i++)
+		g_assert_cmphex(reply[WIRE_REPLY_SIZE + i], ==, i & 0xff);
+}
+
+/* Feature word, an IN, an OUT with its list, an IN: all that can be said. */
+typedef struct Script {
+	uint8_t features[4];
+	uint8_t in[WIRE_CDB_SIZE];
+	uint8_t out[WIRE_CDB_SIZE], parameters[OUT_LENGTH];
+	uint8_t again[WIRE_CDB_SIZE];
+} Script;
+
+static Script script_new(void)
+{
+	Script script = { 0 };
+
+	cdb_in(script.in, IN_LENGTH);
+	cdb_out(script.out, OUT_LENGTH);
+	for (size_t i = 0; i < OUT_LENGTH; i++)
+		script.parameters[i] = (uint8_t)(0xa0 + i);
+	cdb_in(script.again, 0);
+	return script;
+}
+
+static void assert_command(const Session *session, const uint8_t *cdb, int fd)
+{
+	const Command *command = session->command;
+
+	g_assert_cmpint(session->state, ==, SESSION_EXECUTING);
+	g_assert_cmpmem(command->cdb, WIRE_CDB_SIZE, cdb, WIRE_CDB_SIZE);
+	g_assert_cmphex(command->pr.opcode, ==, cdb[0]);
+	g_assert_cmpint(command->fd, ==, fd);
+}
+
+/* The whole conversation, with the arrivals and departures as given. Each
+ * request's descriptor comes with that byte of its CDB. */
+static void converse(size_t most, size_t cut, size_t descriptor)
+{
+	Script script = script_new();
+	Stream stream = stream_of((uint8_t *)&script, sizeof(script));
+	int witness[3], fd[3];
+	uint8_t features[4];
+	Session session;
+
+	stream.most = most;
+	stream.cut = cut;
+	witness[0] = stream_attach(&stream, 4 + descriptor);
+	witness[1] = stream_attach(&stream, 20 + descriptor);
+	witness[2] = stream_attach(&stream, 60 + descriptor);
+	for (size_t i = 0; i < 3; i++)
+		fd[i] = stream.descriptors[i].fd;
+
+	session_init(&session);
+	g_assert_cmpuint(drain(&session, features, 4, most), ==, 4);
+	stream_run(&stream, &session);
+	assert_command(&session, script.in, fd[0]);
+	g_assert_cmpuint(stream.position, ==, 20);
+	execute(&session);
+	assert_good_reply(&session, IN_LENGTH, most);
+
+	stream_run(&stream, &session);
+	assert_command(&session, script.out, fd[1]);
+	g_assert_cmpmem(session.command->data, OUT_LENGTH, script.parameters,
+			OUT_LENGTH);
+	execute(&session);
+	assert_good_reply(&session, 0, most);
+
+	stream_run(&stream, &session);
+	assert_command(&session, script.again, fd[2]);
+	execute(&session);
+	assert_good_reply(&session, 0, most);
+
+	g_assert_cmpuint(stream.position, ==, stream.size);
+	g_assert_cmpint(session.state, ==, SESSION_RECV_CDB);
+	session_eof(&session);
+	g_assert_null(session_breach(&session));
+	session_deinit(&session);
+	for (size_t i = 0; i < 3; i++) {
+		g_assert_true(descriptor_is_closed(witness[i]));
+		close(witness[i]);
+	}
+}
+
+static void test_whole(void)
+{
+	converse(SIZE_MAX, SIZE_MAX, 0);
+}
+
+static void test_byte_by_byte(void)
+{
+	converse(1, SIZE_MAX, 0);
+}
+
+static void test_every_size(void)
+{
+	for (size_t most = 2; most < sizeof(Script); most++)
+		converse(most, SIZE_MAX, 0);
+}
+
+static void test_every_split(void)
+{
+	for (size_t cut = 1; cut < sizeof(Script); cut++)
+		converse(SIZE_MAX, cut, 0);
+}
+
+static void test_descriptor_on_any_byte(void)
+{
+	for (size_t i = 0; i < WIRE_CDB_SIZE; i++) {
+		converse(SIZE_MAX, SIZE_MAX, i);
+		converse(1, SIZE_MAX, i);
+		converse(SIZE_MAX, 4 + i, i);
+		converse(SIZE_MAX, 5 + i, i);
+	}
+}
+
+static void test_largest(void)
+{
+	g_autofree uint8_t *list = g_malloc(WIRE_DATA_MAX);
+	uint8_t cdb[WIRE_CDB_SIZE];
+	Session session;
+
+	session_connect(&session);
+	cdb_in(cdb, WIRE_DATA_MAX);
+	close(session_request(&session, cdb));
+	execute(&session);
+	assert_good_reply(&session, WIRE_DATA_MAX, 1000);
+
+	cdb_out(cdb, WIRE_DATA_MAX);
+	close(session_request(&session, cdb));
+	memset(list, 0x77, WIRE_DATA_MAX);
+	feed(&session, list, WIRE_DATA_MAX);
+	g_assert_cmpint(session.state, ==, SESSION_EXECUTING);
+	g_assert_cmpmem(session.command->data, WIRE_DATA_MAX, list,
+			WIRE_DATA_MAX);
+	execute(&session);
+	assert_good_reply(&session, 0, SIZE_MAX);
+	session_deinit(&session);
+}
+
+static void test_out_without_parameters(void)
+{
+	uint8_t cdb[WIRE_CDB_SIZE];
+	Session session;
+
+	session_connect(&session);
+	cdb_out(cdb, 0);
+	close(session_request(&session, cdb));
+	g_assert_cmpint(session.state, ==, SESSION_EXECUTING);
+	execute(&session);
+	assert_good_reply(&session, 0, SIZE_MAX);
+	session_deinit(&session);
+}
+
+/* The request that came early waits outside until the reply is out. */
+static void test_early_request(void)
+{
+	uint8_t cdb[2 * WIRE_CDB_SIZE];
+	int witness;
+	Stream stream = stream_of(cdb, sizeof(cdb));
+	Session session;
+
+	cdb_in(cdb, 8);
+	cdb_in(cdb + WIRE_CDB_SIZE, 16);
+	close(stream_attach(&stream, 0));
+	witness = stream_attach(&stream, WIRE_CDB_SIZE);
+	session_connect(&session);
+	stream_run(&stream, &session);
+	g_assert_cmpuint(stream.position, ==, WIRE_CDB_SIZE);
+	g_assert_cmpint(wants(&session), ==, SESSION_WANTS_ANSWER);
+	execute(&session);
+	g_assert_cmpint(wants(&session), ==, SESSION_WANTS_WRITE);
+	stream_run(&stream, &session);
+	g_assert_cmpuint(stream.position, ==, WIRE_CDB_SIZE);
+	assert_good_reply(&session, 8, 50);
+	stream_run(&stream, &session);
+	g_assert_cmpuint(stream.position, ==, 2 * WIRE_CDB_SIZE);
+	execute(&session);
+	assert_good_reply(&session, 16, SIZE_MAX);
+	session_deinit(&session);
+	g_assert_true(descriptor_is_closed(witness));
+	close(witness);
+}
+
+static void test_reply_by_byte(void)
+{
+	uint8_t cdb[WIRE_CDB_SIZE];
+	Session session;
+
+	session_connect(&session);
+	cdb_in(cdb, 200);
+	close(session_request(&session, cdb));
+	execute(&session);
+	assert_good_reply(&session, 200, 1);
+	g_assert_cmpint(session.state, ==, SESSION_RECV_CDB);
+	session_deinit(&session);
+}
+
+static void test_error_reply(void)
+{
+	uint8_t cdb[WIRE_CDB_SIZE], reply[WIRE_REPLY_SIZE];
+	Command *command;
+	Session session;
+
+	session_connect(&session);
+	cdb_in(cdb, 200);
+	close(session_request(&session, cdb));
+	command = session_steal_command(&session);
+	command_refuse(command, sense_not_supported, "test");
+	session_answer(&session, command);
+	g_assert_cmpuint(drain(&session, reply, sizeof(reply), 7), ==,
+			 WIRE_REPLY_SIZE);
+	g_assert_cmphex(be32_get(reply), ==, SCSI_CHECK_CONDITION);
+	g_assert_cmpuint(be32_get(reply + 4), ==, 0);
+	assert_sense(reply + 8, WIRE_SENSE_SIZE, sense_not_supported);
+	session_deinit(&session);
+}
+
+/* Some of the reply has gone out already, or all of it. */
+static void test_reply_sent_before(void)
+{
+	enum { TOTAL = WIRE_REPLY_SIZE + 30 };
+	uint8_t cdb[WIRE_CDB_SIZE], reply[TOTAL];
+	Command *command;
+	Session session;
+
+	session_connect(&session);
+	cdb_in(cdb, 30);
+	for (size_t sent = 0; sent <= TOTAL; sent++) {
+		close(session_request(&session, cdb));
+		command = session_steal_command(&session);
+		fd_clear(&command->fd);
+		command->data[29] = 0x77;
+		command_answer(command, SCSI_GOOD, NULL, 0, 30);
+		command->sent = sent;
+		session_answer(&session, command);
+		reply[TOTAL - 1] = 0x77;
+		g_assert_cmpuint(
+			drain(&session, reply + sent, TOTAL - sent, 50), ==,
+			TOTAL - sent);
+		g_assert_cmphex(reply[TOTAL - 1], ==, 0x77);
+		g_assert_cmpint(session.state, ==, SESSION_RECV_CDB);
+	}
+	session_deinit(&session);
+}
+
+static void assert_breach(Session *session, const char *word)
+{
+	g_assert_cmpint(session->state, ==, SESSION_CLOSED);
+	g_assert_cmpint(wants(session), ==, SESSION_WANTS_NOTHING);
+	g_assert_nonnull(session_breach(session));
+	g_assert_nonnull(strstr(session_breach(session), word));
+	g_assert_false(session_is_busy(session));
+}
+
+static void test_breach_features(void)
+{
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		uint8_t features[4];
+		Session session;
+
+		session_init(&session);
+		drain(&session, features, 4, 4);
+		be32_put(features, 1u << bit);
+		feed(&session, features, 4);
+		assert_breach(&session, "feature");
+		session_deinit(&session);
+	}
+}
+
+static void breach_cdb(const uint8_t *cdb, const char *word)
+{
+	Session session;
+	int witness;
+
+	session_connect(&session);
+	witness = session_request(&session, cdb);
+	assert_breach(&session, word);
+	session_deinit(&session);
+	g_assert_true(descriptor_is_closed(witness));
+	close(witness);
+}
+
+static void test_breach_opcode(void)
+{
+	uint8_t cdb[WIRE_CDB_SIZE] = { 0 };
+
+	for (unsigned int opcode = 0; opcode < 256; opcode++) {
+		cdb[0] = (uint8_t)opcode;
+		if (opcode != 0x5e && opcode != 0x5f)
+			breach_cdb(cdb, "PERSISTENT RESERVE");
+	}
+}
+
+static void test_breach_length(void)
+{
+	static const uint32_t lengths[] = { 8193,    0xffff,     0x10000,
+					    0x12000, 0x01000018, 0xffffffff };
+	uint8_t cdb[WIRE_CDB_SIZE];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lengths); i++) {
+		cdb_out(cdb, lengths[i]);
+		breach_cdb(cdb, "8192");
+	}
+	cdb_in(cdb, 8193);
+	breach_cdb(cdb, "8192");
+	cdb_in(cdb, 0xffff);
+	breach_cdb(cdb, "8192");
+}
+
+static void test_breach_no_descriptor(void)
+{
+	uint8_t cdb[WIRE_CDB_SIZE];
+	Session session;
+
+	session_connect(&session);
+	cdb_in(cdb, 8);
+	feed(&session, cdb, sizeof(cdb));
+	assert_breach(&session, "descriptor");
+	session_deinit(&session);
+}
+
+/* Each request needs a descriptor of its own. */
+static void test_breach_no_second_descriptor(void)
+{
+	uint8_t cdb[WIRE_CDB_SIZE];
+	Session session;
+
+	session_connect(&session);
+	cdb_in(cdb, 8);
+	close(session_request(&session, cdb));
+	execute(&session);
+	assert_good_reply(&session, 8, SIZE_MAX);
+	feed(&session, cdb, sizeof(cdb));
+	assert_breach(&session, "descriptor");
+	session_deinit(&session);
+}
+
+static void test_breach_two_descriptors(void)
+{
+	int witness[2], fds[2];
+	Session session;
+
+	session_connect(&session);
+	for (size_t i = 0; i < 2; i++)
+		fds[i] = descriptor_new(&witness[i]);
+	g_assert_false(session_take_descriptors(&session, fds, 2));
+	assert_breach(&session, "more than one");
+	/* The bytes that they came with are still reported. */
+	session_advance(&session, WIRE_CDB_SIZE);
+	assert_breach(&session, "more than one");
+	session_deinit(&session);
+	for (size_t i = 0; i < 2; i++) {
+		g_assert_false(descriptor_is_closed(witness[i]));
+		close(fds[i]);
+		close(witness[i]);
+	}
+}
+
+/* The second one with a later byte: the first was taken, and must not leak. */
+static void test_breach_second_descriptor(void)
+{
+	for (size_t i = 0; i < WIRE_CDB_SIZE; i++) {
+		uint8_t cdb[WIRE_CDB_SIZE];
+		Stream stream = stream_of(cdb, sizeof(cdb));
+		int witness[2];
+		Session session;
+
+		cdb_in(cdb, 8);
+		stream.most = 1;
+		witness[0] = stream_attach(&stream, 0);
+		witness[1] = stream_attach(&stream, i);
+		session_connect(&session);
+		stream_run(&stream, &session);
+		assert_breach(&session, "more than one");
+		session_deinit(&session);
+		g_assert_true(descriptor_is_closed(witness[0]));
+		g_assert_true(descriptor_is_closed(witness[1]));
+		close(witness[0]);
+		close(witness[1]);
+	}
+}
+
+static void test_breach_lost_descriptors(void)
+{
+	Session session;
+
+	session_connect(&session);
+	session_descriptors_lost(&session);
+	assert_breach(&session, "table");
+	session_advance(&session, WIRE_CDB_SIZE);
+	session_deinit(&session);
+}
+
+static void test_no_descriptors(void)
+{
+	Session session;
+
+	session_connect(&session);
+	g_assert_false(session_take_descriptors(&session, NULL, 0));
+	g_assert_cmpint(session.state, ==, SESSION_RECV_CDB);
+	g_assert_false(session_is_busy(&session));
+	session_deinit(&session);
+}
+
+/* Descriptors that come, or get lost, where none belongs are no breach. */
+static void assert_descriptors_ignored(Session *session)
+{
+	SessionState state = session->state;
+	int witness, fds[2] = { descriptor_new(&witness), -1 };
+
+	fds[1] = fds[0];
+	g_assert_false(session_take_descriptors(session, fds, 1));
+	g_assert_false(session_take_descriptors(session, fds, 2));
+	session_descriptors_lost(session);
+	g_assert_cmpint(session->state, ==, state);
+	g_assert_null(session_breach(session));
+	close(fds[0]);
+	close(witness);
+}
+
+static void test_descriptors_elsewhere(void)
+{
+	static const uint8_t none[4] = { 0 }, list[OUT_LENGTH] = { 0 };
+	uint8_t cdb[WIRE_CDB_SIZE], features[4];
+	Session session;
+	int witness;
+
+	session_init(&session);
+	drain(&session, features, 4, 4);
+	assert_descriptors_ignored(&session);
+	feed(&session, none, 2);
+	assert_descriptors_ignored(&session);
+	feed(&session, none, 2);
+
+	cdb_out(cdb, OUT_LENGTH);
+	witness = session_request(&session, cdb);
+	assert_descriptors_ignored(&session);
+	feed(&session, list, OUT_LENGTH - 1);
+	assert_descriptors_ignored(&session);
+	feed(&session, list, 1);
+	g_assert_cmpint(session.state, ==, SESSION_EXECUTING);
+	g_assert_false(descriptor_is_closed(witness));
+	execute(&session);
+	assert_good_reply(&session, 0, SIZE_MAX);
+	session_deinit(&session);
+	close(witness);
+}
+
+/* One session in each place where a client can leave it. */
+typedef enum Place {
+	AT_START,
+	IN_FEATURES_OUT,
+	AT_FEATURES,
+	IN_FEATURES,
+	AT_CDB,
+	WITH_DESCRIPTOR,
+	IN_CDB,
+	IN_CDB_WITHOUT_DESCRIPTOR,
+	AT_PARAMETERS,
+	IN_PARAMETERS,
+	AT_EXECUTION,
+	IN_EXECUTION,
+	AT_REPLY,
+	IN_REPLY,
+	AFTER_REPLY,
+	PLACES,
+} Place;
+
+/* Moves some bytes, whatever the session wants. */
+static void move(Session *session, size_t size)
+{
+	uint8_t *bytes;
+	size_t most;
+	SessionWants kind = session_wants(session, &bytes, &most);
+
+	g_assert_cmpuint(size, <=, most);
+	if (kind == SESSION_WANTS_READ)
+		memset(bytes, 0, size);
+	session_advance(session, size);
+}
+
+/* Up to where a command with a parameter list is complete. */
+static void visit_request(Session *session, Place place, int fd)
+{
+	uint8_t cdb[WIRE_CDB_SIZE];
+
+	cdb_out(cdb, OUT_LENGTH);
+	if (place == AT_CDB)
+		return;
+	if (place == IN_CDB_WITHOUT_DESCRIPTOR) {
+		move(session, 3);
+		return;
+	}
+	g_assert_true(session_take_descriptors(session, &fd, 1));
+	if (place == WITH_DESCRIPTOR)
+		return;
+	feed(session, cdb, 3);
+	if (place == IN_CDB)
+		return;
+	feed(session, cdb + 3, sizeof(cdb) - 3);
+	if (place == AT_PARAMETERS)
+		return;
+	move(session, 1);
+	if (place != IN_PARAMETERS)
+		move(session, OUT_LENGTH - 1);
+}
+
+/* Goes to the place; returns the command where the test has it. */
+static Command *visit(Session *session, Place place, int fd)
+{
+	Command *command = NULL;
+
+	session_init(session);
+	if (place == IN_FEATURES_OUT)
+		move(session, 1);
+	if (place >= AT_FEATURES)
+		move(session, 4);
+	if (place == IN_FEATURES)
+		move(session, 1);
+	if (place >= AT_CDB) {
+		move(session, 4);
+		visit_request(session, place, fd);
+	}
+	if (place >= IN_EXECUTION)
+		command = session_steal_command(session);
+	if (place < AT_REPLY)
+		return command;
+	fd_clear(&command->fd);
+	command_answer(command, SCSI_GOOD, NULL, 0, 0);
+	session_answer(session, command);
+	if (place == IN_REPLY)
+		move(session, 1);
+	if (place == AFTER_REPLY)
+		move(session, WIRE_REPLY_SIZE);
+	return NULL;
+}
+
+typedef struct PlaceRule {
+	SessionState state;
+	SessionWants wants;
+	bool busy;
+	bool holds;   /* the session has the descriptor */
+	bool expects; /* the client may go without a breach */
+} PlaceRule;
+
+static const PlaceRule places[PLACES] = {
+	[AT_START] = { SESSION_SEND_FEATURES, SESSION_WANTS_WRITE },
+	[IN_FEATURES_OUT] = { SESSION_SEND_FEATURES, SESSION_WANTS_WRITE },
+	[AT_FEATURES] = { SESSION_RECV_FEATURES, SESSION_WANTS_READ },
+	[IN_FEATURES] = { SESSION_RECV_FEATURES, SESSION_WANTS_READ },
+	[AT_CDB] = { SESSION_RECV_CDB, SESSION_WANTS_READ, .expects = true },
+	[WITH_DESCRIPTOR] = { SESSION_RECV_CDB, SESSION_WANTS_READ, true,
+			      true },
+	[IN_CDB] = { SESSION_RECV_CDB, SESSION_WANTS_READ, true, true },
+	[IN_CDB_WITHOUT_DESCRIPTOR] = { SESSION_RECV_CDB, SESSION_WANTS_READ,
+					true },
+	[AT_PARAMETERS] = { SESSION_RECV_PARAMETERS, SESSION_WANTS_READ, true,
+			    true },
+	[IN_PARAMETERS] = { SESSION_RECV_PARAMETERS, SESSION_WANTS_READ, true,
+			    true },
+	[AT_EXECUTION] = { SESSION_EXECUTING, SESSION_WANTS_ANSWER, true,
+			   true },
+	[IN_EXECUTION] = { SESSION_EXECUTING, SESSION_WANTS_ANSWER, true },
+	[AT_REPLY] = { SESSION_SEND_REPLY, SESSION_WANTS_WRITE, true },
+	[IN_REPLY] = { SESSION_SEND_REPLY, SESSION_WANTS_WRITE, true },
+	[AFTER_REPLY] = { SESSION_RECV_CDB, SESSION_WANTS_READ,
+			  .expects = true },
+};
+
+/* Who has the descriptor at this place, if the client gave it away at all. */
+static void release(Place place, int fd, Command *command)
+{
+	if (command)
+		command_free(command);
+	else if (place < WITH_DESCRIPTOR || place == IN_CDB_WITHOUT_DESCRIPTOR)
+		close(fd);
+}
+
+static void test_places(void)
+{
+	for (Place place = 0; place < PLACES; place++) {
+		const PlaceRule *rule = &places[place];
+		int witness, fd = descriptor_new(&witness);
+		Session session;
+		Command *command = visit(&session, place, fd);
+
+		g_test_message("place %d", place);
+		g_assert_cmpint(session.state, ==, rule->state);
+		g_assert_cmpint(wants(&session), ==, rule->wants);
+		g_assert_true(session_is_busy(&session) == rule->busy);
+		g_assert_null(session_breach(&session));
+		session_deinit(&session);
+		release(place, fd, command);
+		g_assert_true(descriptor_is_closed(witness));
+		close(witness);
+	}
+}
+
+static void test_eof(void)
+{
+	for (Place place = 0; place < PLACES; place++) {
+		int witness, fd = descriptor_new(&witness);
+		Session session;
+		Command *command = visit(&session, place, fd);
+
+		g_test_message("place %d", place);
+		session_eof(&session);
+		g_assert_cmpint(session.state, ==, SESSION_CLOSED);
+		g_assert_cmpint(wants(&session), ==, SESSION_WANTS_NOTHING);
+		g_assert_false(session_is_busy(&session));
+		g_assert_true(!session_breach(&session) ==
+			      places[place].expects);
+		session_deinit(&session);
+		release(place, fd, command);
+		g_assert_true(descriptor_is_closed(witness));
+		close(witness);
+	}
+}
+
+/* The first reason counts. */
+static void test_eof_after_breach(void)
+{
+	const char *why;
+	Session session;
+
+	session_connect(&session);
+	session_descriptors_lost(&session);
+	why = session_breach(&session);
+	session_eof(&session);
+	g_assert_true(session_breach(&session) == why);
+	session_deinit(&session);
+}
+
+static void steal_descriptor(Place place, bool eof)
+{
+	int witness, fd = descriptor_new(&witness), stolen;
+	Session session;
+	Command *command = visit(&session, place, fd);
+
+	g_test_message("place %d%s", place, eof ? " after the end" : "");
+	if (eof)
+		session_eof(&session);
+	stolen = session_steal_descriptor(&session);
+	g_assert_cmpint(stolen, ==, places[place].holds ? fd : -1);
+	g_assert_cmpint(session_steal_descriptor(&session), ==, -1);
+	session_deinit(&session);
+	if (stolen >= 0) {
+		/* The session has let go of it without closing it. */
+		g_assert_false(descriptor_is_closed(witness));
+		close(stolen);
+	}
+	release(place, fd, command);
+	g_assert_true(descriptor_is_closed(witness));
+	close(witness);
+}
+
+static void test_steal_descriptor(void)
+{
+	for (Place place = 0; place < PLACES; place++) {
+		steal_descriptor(place, false);
+		steal_descriptor(place, true);
+	}
+}
+
+static void test_steal_descriptor_after_breach(void)
+{
+	int witness, fd = descriptor_new(&witness), other = fd;
+	Session session;
+
+	session_connect(&session);
+	g_assert_true(session_take_descriptors(&session, &fd, 1));
+	g_assert_false(session_take_descriptors(&session, &other, 1));
+	assert_breach(&session, "more than one");
+	g_assert_cmpint(session_steal_descriptor(&session), ==, fd);
+	session_deinit(&session);
+	g_assert_false(descriptor_is_closed(witness));
+	close(fd);
+	close(witness);
+}
+
+static void test_state_names(void)
+{
+	for (SessionState a = 0; a <= SESSION_CLOSED; a++) {
+		g_assert_nonnull(session_state_name(a));
+		for (SessionState b = 0; b < a; b++)
+			g_assert_cmpstr(session_state_name(a), !=,
+					session_state_name(b));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/session/arrival/whole", test_whole);
+	g_test_add_func("/session/arrival/byte-by-byte", test_byte_by_byte);
+	g_test_add_func("/session/arrival/every-size", test_every_size);
+	g_test_add_func("/session/arrival/every-split", test_every_split);
+	g_test_add_func("/session/arrival/descriptor-on-any-byte",
+			test_descriptor_on_any_byte);
+	g_test_add_func("/session/arrival/early-request", test_early_request);
+	g_test_add_func("/session/size/largest", test_largest);
+	g_test_add_func("/session/size/out-without-parameters",
+			test_out_without_parameters);
+	g_test_add_func("/session/reply/by-byte", test_reply_by_byte);
+	g_test_add_func("/session/reply/error", test_error_reply);
+	g_test_add_func("/session/reply/sent-before", test_reply_sent_before);
+	g_test_add_func("/session/breach/features", test_breach_features);
+	g_test_add_func("/session/breach/opcode", test_breach_opcode);
+	g_test_add_func("/session/breach/length", test_breach_length);
+	g_test_add_func("/session/breach/no-descriptor",
+			test_breach_no_descriptor);
+	g_test_add_func("/session/breach/no-second-descriptor",
+			test_breach_no_second_descriptor);
+	g_test_add_func("/session/breach/two-descriptors",
+			test_breach_two_descriptors);
+	g_test_add_func("/session/breach/second-descriptor",
+			test_breach_second_descriptor);
+	g_test_add_func("/session/breach/lost-descriptors",
+			test_breach_lost_descriptors);
+	g_test_add_func("/session/descriptors/none", test_no_descriptors);
+	g_test_add_func("/session/descriptors/elsewhere",
+			test_descriptors_elsewhere);
+	g_test_add_func("/session/places", test_places);
+	g_test_add_func("/session/eof/places", test_eof);
+	g_test_add_func("/session/eof/after-breach", test_eof_after_breach);
+	g_test_add_func("/session/steal-descriptor/places",
+			test_steal_descriptor);
+	g_test_add_func("/session/steal-descriptor/after-breach",
+			test_steal_descriptor_after_breach);
+	g_test_add_func("/session/state-names", test_state_names);
+	return g_test_run();
+}

@@ -1,0 +1,1065 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Commands through real threads and a real main loop, to a back end of the
+ * test's own: prompt, or stuck until the test lets it go. Deadlines are made
+ * to pass by giving commands an arrival in the past.
+ */
+#include "worker.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "backend.h"
+#include "bytes.h"
+#include "disposal.h"
+#include "testing.h"
+
+#define TIMEOUT ((int64_t)60 * 1000 * 1000)
+#define SOON    ((int64_t)3 * 1000) /* until a deadline, microseconds */
+
+static Poller *poller;
+static Lanes *lanes;
+static Worker *worker;
+static pthread_t main_thread;
+
+/* What came back: answered commands, and copies of late ones. */
+static GQueue answered = G_QUEUE_INIT;
+static unsigned int late;
+static bool late_has_connection;
+
+/* Whether the loop has to hear of each answer at once. */
+static atomic_bool all_urgent;
+
+/* The back ends. */
+static sem_t gate;
+static atomic_uint executed;
+static atomic_bool on_main_thread;
+static _Atomic int64_t seen_deadline;
+
+static bool is_urgent(const Command *command)
+{
+	(void)command;
+	return atomic_load(&all_urgent);
+}
+
+static void on_answered(Command *command, void *data)
+{
+	g_assert_true(data == &answered);
+	g_assert_true(pthread_equal(pthread_self(), main_thread));
+	g_queue_push_tail(&answered, command);
+}
+
+static void on_returned_late(Command *command, void *data)
+{
+	g_assert_true(data == &answered);
+	g_assert_true(pthread_equal(pthread_self(), main_thread));
+	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
+	late_has_connection |= command->connection != NULL;
+	late++;
+}
+
+static void execute_prompt(Command *command, int64_t deadline)
+{
+	atomic_store(&seen_deadline, deadline);
+	if (pthread_equal(pthread_self(), main_thread))
+		atomic_store(&on_main_thread, true);
+	command->data[0] = 0x42;
+	command_answer(command, SCSI_GOOD, NULL, 0, 8);
+	atomic_fetch_add(&executed, 1);
+}
+
+static const Backend prompt = { .name = "prompt", .execute = execute_prompt };
+
+static void execute_stuck(Command *command, int64_t deadline)
+{
+	(void)deadline;
+	atomic_fetch_add(&executed, 1);
+	while (sem_wait(&gate) < 0)
+		;
+	memset(command->data, 0x43, 8);
+	command_answer(command, SCSI_GOOD, NULL, 0, 8);
+}
+
+static const Backend stuck = { .name = "stuck", .execute = execute_stuck };
+
+static sem_t other_gate;
+
+static void execute_held(Command *command, int64_t deadline)
+{
+	(void)deadline;
+	atomic_fetch_add(&executed, 1);
+	while (sem_wait(&other_gate) < 0)
+		;
+	command_answer(command, SCSI_GOOD, NULL, 0, 8);
+}
+
+static const Backend held = { .name = "held", .execute = execute_held };
+
+static void start(unsigned int ceiling)
+{
+	static const WorkerEvents events = {
+		.is_urgent = is_urgent,
+		.answered = on_answered,
+		.returned_late = on_returned_late,
+		.data = &answered,
+	};
+	static GPtrArray *all_lanes; /* they live on; not a leak */
+	g_autoptr(GError) error = NULL;
+
+	if (!all_lanes)
+		all_lanes = g_ptr_array_new();
+	main_thread = pthread_self();
+	late = 0;
+	late_has_connection = false;
+	atomic_store(&executed, 0);
+	atomic_store(&all_urgent, true);
+	g_assert_no_errno(sem_init(&gate, 0, 0));
+	lanes = lanes_new(ceiling);
+	g_ptr_array_add(all_lanes, lanes);
+	poller = poller_new(&error);
+	g_assert_no_error(error);
+	worker = worker_new(poller, lanes, TIMEOUT, &events, &error);
+	g_assert_no_error(error);
+	g_assert_nonnull(worker);
+}
+
+/* Nothing is left that would keep the loop busy; a timer may fire once more. */
+static void assert_loop_rests(void)
+{
+	for (int i = 0; g_main_context_pending(NULL); i++) {
+		g_assert_cmpint(i, <, 1000);
+		g_main_context_iteration(NULL, FALSE);
+	}
+}
+
+static void end(void)
+{
+	g_assert_cmpuint(answered.length, ==, 0);
+	g_assert_cmpuint(worker_outstanding(worker), ==, 0);
+	g_assert_cmpuint(worker_disowned(worker), ==, 0);
+	wait_until(disposal_pending() == 0);
+	assert_loop_rests();
+	g_clear_pointer(&worker, worker_free);
+	g_clear_pointer(&poller, poller_free);
+	g_assert_false(g_main_context_pending(NULL));
+	sem_destroy(&gate);
+}
+
+static gboolean give_up(gpointer data)
+{
+	(void)data;
+	g_error("the main loop was not woken");
+	return G_SOURCE_REMOVE;
+}
+
+/* Turns of the loop that wait, so that a wake-up that is missing shows. */
+#define run_until(condition)                                             \
+	do {                                                             \
+		guint alarm_id = g_timeout_add((guint)(PATIENCE / 1000), \
+					       give_up, NULL);           \
+                                                                         \
+		while (!(condition))                                     \
+			g_main_context_iteration(NULL, TRUE);            \
+		g_source_remove(alarm_id);                               \
+	} while (0)
+
+static void run_pending(void)
+{
+	while (g_main_context_iteration(NULL, FALSE))
+		;
+}
+
+/* A READ KEYS for 8 bytes. *ret_witness may be NULL. */
+static Command *command_of(const Backend *backend, uint64_t key,
+			   int *ret_witness)
+{
+	uint8_t cdb[WIRE_CDB_SIZE] = {
+		SCSI_PERSISTENT_RESERVE_IN, 0, 0, 0, 0, 0, 0, 0, 8
+	};
+	ScsiPrCdb pr;
+	Command *command;
+	int witness;
+
+	g_assert_true(scsi_pr_cdb_get(cdb, &pr));
+	command = command_new(cdb, &pr, descriptor_new(&witness));
+	command->arrival = g_get_monotonic_time();
+	command->backend = backend;
+	command->queue_key = key;
+	command->connection = (Connection *)command->cdb; /* anything */
+	if (ret_witness)
+		*ret_witness = witness;
+	else
+		close(witness);
+	return command;
+}
+
+/* The same, with little time left. */
+static Command *urgent_command_of(const Backend *backend, uint64_t key,
+				  int *ret_witness)
+{
+	Command *command = command_of(backend, key, ret_witness);
+
+	command->arrival -= TIMEOUT - SOON;
+	return command;
+}
+
+static void submit(Command *command)
+{
+	g_assert_true(worker_submit(worker, command, -1));
+}
+
+static void wait_executed(unsigned int count)
+{
+	wait_until(atomic_load(&executed) >= count);
+}
+
+static void let_go(unsigned int count)
+{
+	while (count-- > 0)
+		g_assert_no_errno(sem_post(&gate));
+}
+
+static Command *next_answer(void)
+{
+	run_until(answered.length > 0);
+	return g_queue_pop_head(&answered);
+}
+
+static void free_next_answer(void)
+{
+	command_free(next_answer());
+}
+
+static void assert_refused(const Command *command, ScsiSense sense)
+{
+	g_assert_cmphex(command->reply.status, ==, SCSI_CHECK_CONDITION);
+	g_assert_cmpuint(command->reply.size, ==, 0);
+	g_assert_false(command->from_device);
+	g_assert_cmpstr(command->reason, !=, "");
+	assert_sense(command->reply.sense, WIRE_SENSE_SIZE, sense);
+}
+
+static void test_answer(void)
+{
+	Connection *connection;
+	Command *command;
+	int64_t arrival;
+	int witness;
+
+	start(8);
+	command = command_of(&prompt, 1, &witness);
+	connection = command->connection;
+	arrival = command->arrival;
+	submit(command);
+	g_assert_cmpuint(worker_outstanding(worker), ==, 1);
+	g_assert_true(next_answer() == command);
+	g_assert_cmpuint(worker_outstanding(worker), ==, 0);
+	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
+	g_assert_cmpuint(command->reply.size, ==, 8);
+	g_assert_cmphex(command->data[0], ==, 0x42);
+	g_assert_true(command->connection == connection);
+	g_assert_false(atomic_load(&on_main_thread));
+	g_assert_cmpint(atomic_load(&seen_deadline), ==, arrival + TIMEOUT);
+	/* Gone before the answer is. */
+	g_assert_cmpint(command->fd, ==, -1);
+	g_assert_true(descriptor_is_closed(witness));
+	command_free(command);
+	close(witness);
+	end();
+}
+
+static void test_many_answers(void)
+{
+	enum { COUNT = 500 };
+
+	start(64);
+	for (unsigned int i = 0; i < COUNT; i++)
+		submit(command_of(&prompt, i % 8, NULL));
+	for (unsigned int i = 0; i < COUNT; i++)
+		free_next_answer();
+	g_assert_cmpuint(atomic_load(&executed), ==, COUNT);
+	end();
+}
+
+static void test_devices_apart(void)
+{
+	start(64);
+	for (unsigned int i = 0; i < 10; i++)
+		submit(command_of(&stuck, 1, NULL));
+	submit(command_of(&prompt, 2, NULL));
+	free_next_answer();
+	g_assert_cmpuint(worker_outstanding(worker), ==, 10);
+	let_go(10);
+	for (unsigned int i = 0; i < 10; i++)
+		free_next_answer();
+	end();
+}
+
+/* A hung device takes its own few threads and no more. */
+static void test_threads_per_device(void)
+{
+	start(64);
+	for (unsigned int i = 0; i < 10; i++)
+		submit(command_of(&stuck, 1, NULL));
+	wait_executed(WORKER_THREADS_PER_DEVICE);
+	submit(command_of(&prompt, 2, NULL));
+	free_next_answer();
+	g_assert_cmpuint(atomic_load(&executed), ==,
+			 WORKER_THREADS_PER_DEVICE + 1);
+	let_go(10);
+	for (unsigned int i = 0; i < 10; i++)
+		free_next_answer();
+	end();
+}
+
+static void test_no_thread(void)
+{
+	Command *command;
+	int witness;
+
+	start(1);
+	submit(command_of(&stuck, 1, NULL));
+	command = command_of(&prompt, 2, &witness);
+	g_assert_false(worker_submit(worker, command, -1));
+	assert_refused(command, sense_no_resources);
+	g_assert_false(descriptor_is_closed(witness));
+	g_assert_cmpuint(worker_outstanding(worker), ==, 1);
+	command_free(command);
+	close(witness);
+	let_go(1);
+	free_next_answer();
+	g_assert_cmpuint(atomic_load(&executed), ==, 1);
+	end();
+}
+
+/* Occupies all threads that the device may have. */
+static void occupy(uint64_t key)
+{
+	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++)
+		submit(command_of(&stuck, key, NULL));
+	wait_executed(WORKER_THREADS_PER_DEVICE);
+}
+
+static void release_occupied(void)
+{
+	let_go(WORKER_THREADS_PER_DEVICE);
+	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++)
+		free_next_answer();
+}
+
+/* The same with deadlines that pass as soon as the loop looks. */
+static void occupy_urgently(uint64_t key, int *ret_witnesses)
+{
+	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++)
+		submit(urgent_command_of(&stuck, key, &ret_witnesses[i]));
+	wait_executed(WORKER_THREADS_PER_DEVICE);
+}
+
+/* Lets disowned commands come back. */
+static void release_disowned(int *witnesses)
+{
+	let_go(WORKER_THREADS_PER_DEVICE);
+	run_until(worker_disowned(worker) == 0);
+	g_assert_cmpuint(late, ==, WORKER_THREADS_PER_DEVICE);
+	g_assert_false(late_has_connection);
+	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++) {
+		g_assert_true(descriptor_is_closed(witnesses[i]));
+		close(witnesses[i]);
+	}
+}
+
+/* The kernel has it, so nobody knows what the device will do. */
+static void test_deadline_executing(void)
+{
+	int witnesses[WORKER_THREADS_PER_DEVICE];
+	int64_t submitted;
+
+	start(8);
+	submitted = g_get_monotonic_time();
+	occupy_urgently(1, witnesses);
+	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++) {
+		Command *command = next_answer();
+
+		g_assert_cmpint(g_get_monotonic_time(), >=, submitted + SOON);
+		assert_refused(command, sense_outcome_unknown);
+		g_assert_nonnull(command->connection);
+		g_assert_cmpint(command->fd, ==, -1);
+		g_assert_cmphex(command->cdb[8], ==, 8);
+		command_free(command);
+		g_assert_false(descriptor_is_closed(witnesses[i]));
+	}
+	g_assert_cmpuint(worker_outstanding(worker), ==, 0);
+	g_assert_cmpuint(worker_disowned(worker), ==,
+			 WORKER_THREADS_PER_DEVICE);
+	g_assert_cmpuint(late, ==, 0);
+	release_disowned(witnesses);
+	end();
+}
+
+/* Never sent, so the client is told that it may try again. */
+static void test_deadline_queued(void)
+{
+	int witnesses[WORKER_THREADS_PER_DEVICE], witness;
+	Command *command, *given;
+	int64_t submitted;
+
+	start(8);
+	occupy_urgently(1, witnesses);
+	submitted = g_get_monotonic_time();
+	given = urgent_command_of(&prompt, 1, &witness);
+	submit(given);
+	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++)
+		free_next_answer();
+	command = next_answer();
+	g_assert_true(command == given);
+	g_assert_cmpint(g_get_monotonic_time(), >=, submitted + SOON);
+	assert_refused(command, sense_not_sent);
+	g_assert_nonnull(command->connection);
+	g_assert_cmpint(command->fd, ==, -1);
+	wait_until(descriptor_is_closed(witness));
+	command_free(command);
+	close(witness);
+	release_disowned(witnesses);
+	g_assert_cmpuint(atomic_load(&executed), ==, WORKER_THREADS_PER_DEVICE);
+	end();
+}
+
+/* One timer for all: it goes on to the next deadline. */
+static void test_deadlines_in_turn(void)
+{
+	Command *commands[3];
+	int64_t deadlines[3];
+
+	start(8);
+	for (unsigned int i = 0; i < 3; i++) {
+		commands[i] = urgent_command_of(&stuck, i, NULL);
+		commands[i]->arrival += i * SOON;
+		deadlines[i] = commands[i]->arrival + TIMEOUT;
+		submit(commands[i]);
+	}
+	wait_executed(3);
+	for (unsigned int i = 0; i < 3; i++) {
+		Command *command = next_answer();
+
+		g_assert_cmpint(command->arrival + TIMEOUT, ==, deadlines[i]);
+		g_assert_cmpint(g_get_monotonic_time(), >=, deadlines[i]);
+		command_free(command);
+	}
+	let_go(3);
+	run_until(late == 3);
+	end();
+}
+
+/* A device that is back works as ever, and nothing waits behind the timer. */
+static void test_after_deadline(void)
+{
+	start(8);
+	submit(urgent_command_of(&stuck, 1, NULL));
+	wait_executed(1);
+	free_next_answer();
+	submit(command_of(&prompt, 1, NULL));
+	Command *command = next_answer();
+	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
+	command_free(command);
+	let_go(1);
+	run_until(late == 1);
+	end();
+}
+
+static void test_abandon_queued(void)
+{
+	Command *command;
+	int witness;
+
+	start(8);
+	occupy(1);
+	command = command_of(&prompt, 1, &witness);
+	submit(command);
+	worker_abandon(worker, command);
+	g_assert_cmpuint(worker_outstanding(worker), ==,
+			 WORKER_THREADS_PER_DEVICE);
+	wait_until(descriptor_is_closed(witness));
+	close(witness);
+	release_occupied();
+	run_pending();
+	g_assert_cmpuint(atomic_load(&executed), ==, WORKER_THREADS_PER_DEVICE);
+	end();
+}
+
+static void test_abandon_executing(void)
+{
+	Command *command, *given;
+
+	start(8);
+	given = command_of(&stuck, 1, NULL);
+	submit(given);
+	wait_executed(1);
+	worker_abandon(worker, given);
+	g_assert_cmpuint(worker_outstanding(worker), ==, 1);
+	let_go(1);
+	command = next_answer();
+	g_assert_true(command == given);
+	g_assert_null(command->connection);
+	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
+	command_free(command);
+	end();
+}
+
+/* The client has gone, and the device hangs as well. */
+static void test_abandon_then_deadline(void)
+{
+	Command *command;
+
+	start(8);
+	command = urgent_command_of(&stuck, 1, NULL);
+	submit(command);
+	wait_executed(1);
+	worker_abandon(worker, command);
+	command = next_answer();
+	g_assert_null(command->connection);
+	assert_refused(command, sense_outcome_unknown);
+	command_free(command);
+	let_go(1);
+	run_until(late == 1);
+	end();
+}
+
+/* The answer is in the mailbox already, and nobody has looked. */
+static void test_abandon_finished(void)
+{
+	Command *command;
+
+	start(1);
+	command = command_of(&prompt, 1, NULL);
+	submit(command);
+	submit(command_of(&stuck, 1, NULL));
+	wait_executed(2);
+	worker_abandon(worker, command);
+	g_assert_true(next_answer() == command);
+	g_assert_null(command->connection);
+	command_free(command);
+	let_go(1);
+	free_next_answer();
+	end();
+}
+
+static void test_expire_all(void)
+{
+	unsigned int unknown = 0, not_sent = 0;
+	Command *command;
+
+	start(8);
+	occupy(1);
+	for (unsigned int i = 0; i < 3; i++)
+		submit(command_of(&prompt, 1, NULL));
+	worker_expire_all(worker);
+	g_assert_cmpuint(worker_outstanding(worker), ==, 0);
+	g_assert_cmpuint(worker_disowned(worker), ==,
+			 WORKER_THREADS_PER_DEVICE);
+	while ((command = g_queue_pop_head(&answered))) {
+		bool sent = command->reply.sense[13] == 2;
+
+		assert_refused(command,
+			       sent ? sense_outcome_unknown : sense_not_sent);
+		*(sent ? &unknown : &not_sent) += 1;
+		command_free(command);
+	}
+	g_assert_cmpuint(unknown, ==, WORKER_THREADS_PER_DEVICE);
+	g_assert_cmpuint(not_sent, ==, 3);
+	let_go(WORKER_THREADS_PER_DEVICE);
+	run_until(late == WORKER_THREADS_PER_DEVICE);
+	g_assert_cmpuint(atomic_load(&executed), ==, WORKER_THREADS_PER_DEVICE);
+	end();
+}
+
+/* What the device has answered is what the client gets, also then. The first
+ * command's thread is done with it when it has taken the second one. */
+static void test_expire_all_answered(void)
+{
+	Command *command;
+
+	start(1);
+	submit(command_of(&prompt, 1, NULL));
+	submit(command_of(&stuck, 1, NULL));
+	wait_executed(2);
+	worker_expire_all(worker);
+	command = g_queue_pop_head(&answered);
+	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
+	command_free(command);
+	command = g_queue_pop_head(&answered);
+	assert_refused(command, sense_outcome_unknown);
+	command_free(command);
+	let_go(1);
+	run_until(late == 1);
+	end();
+}
+
+/* Lets the held command finish, and waits until its thread has gone on. */
+static void finish_held(Command *command, void *data)
+{
+	on_answered(command, data);
+	if (answered.length > 1)
+		return;
+	g_assert_no_errno(sem_post(&other_gate));
+	wait_executed(3);
+}
+
+/* A command that comes back while an earlier one is given up. */
+static void test_expire_all_last_moment(void)
+{
+	WorkerEvents events = { .is_urgent = is_urgent,
+				.answered = finish_held,
+				.returned_late = on_returned_late,
+				.data = &answered };
+	Command *command, *given;
+
+	start(2);
+	worker_free(worker);
+	worker = worker_new(poller, lanes, TIMEOUT, &events, NULL);
+	g_assert_no_errno(sem_init(&other_gate, 0, 0));
+	submit(command_of(&stuck, 1, NULL));
+	given = command_of(&held, 2, NULL);
+	submit(given);
+	wait_executed(2);
+	submit(command_of(&stuck, 2, NULL));
+	worker_expire_all(worker);
+	for (int i = 0; i < 3; i++) {
+		command = g_queue_pop_head(&answered);
+		g_assert_true((command == given) == (i == 1));
+		if (i == 1)
+			g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
+		else
+			assert_refused(command, sense_outcome_unknown);
+		command_free(command);
+	}
+	let_go(2);
+	run_until(late == 2);
+	sem_destroy(&other_gate);
+	end();
+}
+
+static void test_expire_none(void)
+{
+	start(8);
+	worker_expire_all(worker);
+	run_pending();
+	end();
+}
+
+static void submit_next(Command *command, void *data)
+{
+	unsigned int *left = data;
+
+	command_free(command);
+	if (--*left > 0)
+		submit(command_of(&prompt, 1, NULL));
+}
+
+/* As a connection does that has its next request already. */
+static void test_submit_from_answer(void)
+{
+	unsigned int left = 50;
+	WorkerEvents events = { .is_urgent = is_urgent,
+				.answered = submit_next,
+				.data = &left };
+
+	start(8);
+	worker_free(worker);
+	worker = worker_new(poller, lanes, TIMEOUT, &events, NULL);
+	submit(command_of(&prompt, 1, NULL));
+	run_until(left == 0);
+	end();
+}
+
+static void test_free_nothing(void)
+{
+	worker_free(NULL);
+}
+
+/* The process ends while a disk hangs. */
+static void test_free_executing(void)
+{
+	static Worker *left; /* not a leak */
+	int witness;
+
+	start(8);
+	submit(command_of(&stuck, 1, &witness));
+	wait_executed(1);
+	left = worker;
+	g_clear_pointer(&worker, worker_free);
+	g_clear_pointer(&poller, poller_free);
+	g_assert_nonnull(left);
+	let_go(1);
+	wait_until(descriptor_is_closed(witness));
+	close(witness);
+}
+
+/* A client's socket: ours, and the client's own end. */
+typedef struct Client {
+	int ours, theirs;
+} Client;
+
+static Client client_new(void)
+{
+	int ends[2];
+
+	g_assert_no_errno(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+	return (Client) { ends[0], ends[1] };
+}
+
+static void client_close(Client *client)
+{
+	close(client->ours);
+	close(client->theirs);
+}
+
+static void submit_for(Client *client, Command *command)
+{
+	g_assert_true(worker_submit(worker, command, client->ours));
+}
+
+static bool client_has_bytes(const Client *client)
+{
+	struct pollfd end = { .fd = client->theirs, .events = POLLIN };
+
+	return poll(&end, 1, 0) == 1;
+}
+
+/* Without a turn of the loop. */
+static void assert_client_gets_reply(Client *client)
+{
+	uint8_t reply[WIRE_REPLY_SIZE + 8 + 1];
+
+	wait_until(client_has_bytes(client));
+	g_assert_cmpint(recv(client->theirs, reply, sizeof(reply), 0), ==,
+			WIRE_REPLY_SIZE + 8);
+	g_assert_cmphex(be32_get(reply), ==, SCSI_GOOD);
+	g_assert_cmpuint(be32_get(reply + 4), ==, 8);
+	g_assert_cmphex(reply[WIRE_REPLY_SIZE], ==, 0x42);
+}
+
+/* Occupies the only thread, so that what it did before is finished. */
+static void let_finish(unsigned int done)
+{
+	submit(command_of(&stuck, 1, NULL));
+	wait_executed(done + 1);
+}
+
+static void test_direct(void)
+{
+	Client client = client_new();
+	Command *command;
+
+	start(1);
+	atomic_store(&all_urgent, false);
+	command = command_of(&prompt, 1, NULL);
+	submit_for(&client, command);
+	assert_client_gets_reply(&client);
+	let_finish(1);
+	/* The loop was not woken, and hears of it when it looks. */
+	g_assert_false(g_main_context_pending(NULL));
+	g_assert_cmpuint(worker_outstanding(worker), ==, 2);
+	worker_hurry_all(worker);
+	g_assert_true(next_answer() == command);
+	g_assert_cmpuint(command->sent, ==, WIRE_REPLY_SIZE + 8);
+	command_free(command);
+	let_go(1);
+	free_next_answer();
+	client_close(&client);
+	end();
+}
+
+static void test_direct_urgent(void)
+{
+	Client client = client_new();
+	Command *command;
+
+	start(8);
+	command = command_of(&prompt, 1, NULL);
+	submit_for(&client, command);
+	g_assert_true(next_answer() == command);
+	g_assert_cmpuint(command->sent, ==, WIRE_REPLY_SIZE + 8);
+	assert_client_gets_reply(&client);
+	command_free(command);
+	client_close(&client);
+	end();
+}
+
+static void test_hurry_before(void)
+{
+	Client client = client_new();
+	Command *command;
+
+	start(8);
+	atomic_store(&all_urgent, false);
+	command = command_of(&stuck, 1, NULL);
+	submit_for(&client, command);
+	worker_hurry(worker, command);
+	let_go(1);
+	g_assert_true(next_answer() == command);
+	command_free(command);
+	client_close(&client);
+	end();
+}
+
+static void test_hurry_all(void)
+{
+	Client client = client_new();
+	Command *command;
+
+	start(8);
+	atomic_store(&all_urgent, false);
+	worker_hurry_all(worker);
+	run_pending();
+	command = command_of(&prompt, 1, NULL);
+	submit_for(&client, command);
+	g_assert_true(next_answer() == command);
+	command_free(command);
+	client_close(&client);
+	end();
+}
+
+static void test_hurry_after(void)
+{
+	Client client = client_new();
+	Command *command;
+
+	start(1);
+	atomic_store(&all_urgent, false);
+	command = command_of(&prompt, 1, NULL);
+	submit_for(&client, command);
+	let_finish(1);
+	g_assert_false(g_main_context_pending(NULL));
+	worker_hurry(worker, command);
+	g_assert_true(next_answer() == command);
+	command_free(command);
+	let_go(1);
+	free_next_answer();
+	client_close(&client);
+	end();
+}
+
+static atomic_uint answered_at_event;
+
+static void client_ready(Watch *watch, uint32_t events)
+{
+	(void)events;
+	poller_remove(poller, watch);
+	atomic_store(&answered_at_event, answered.length);
+}
+
+/* The client's next request finds the answer of the last one delivered. */
+static void test_next_request(void)
+{
+	Client client = client_new();
+	Watch watch = { .fd = client.ours, .ready = client_ready };
+
+	start(8);
+	atomic_store(&all_urgent, false);
+	for (unsigned int i = 0; i < 200; i++) {
+		atomic_store(&answered_at_event, 77);
+		g_assert_true(poller_add(poller, &watch, EPOLLIN));
+		submit_for(&client, command_of(&prompt, 1, NULL));
+		assert_client_gets_reply(&client);
+		g_assert_cmpint(send(client.theirs, "x", 1, 0), ==, 1);
+		run_until(atomic_load(&answered_at_event) != 77);
+		g_assert_cmpuint(atomic_load(&answered_at_event), ==, 1);
+		g_assert_cmpint(recv(client.ours, (char[1]) { 0 }, 1, 0), ==,
+				1);
+		free_next_answer();
+	}
+	client_close(&client);
+	end();
+}
+
+/* No room in the socket: the connection has to send it, and hears of it. */
+static void test_socket_full(void)
+{
+	static const char junk[4096];
+	Client client = client_new();
+	Command *command;
+
+	start(8);
+	atomic_store(&all_urgent, false);
+	while (send(client.ours, junk, sizeof(junk), MSG_DONTWAIT) > 0)
+		;
+	while (send(client.ours, junk, 1, MSG_DONTWAIT) > 0)
+		;
+	command = command_of(&prompt, 1, NULL);
+	submit_for(&client, command);
+	g_assert_true(next_answer() == command);
+	g_assert_cmpuint(command->sent, <, WIRE_REPLY_SIZE + 8);
+	command_free(command);
+	client_close(&client);
+	end();
+}
+
+static void test_socket_closed(void)
+{
+	Client client = client_new();
+	Command *command;
+
+	start(8);
+	atomic_store(&all_urgent, false);
+	fd_clear(&client.theirs);
+	command = command_of(&prompt, 1, NULL);
+	submit_for(&client, command);
+	g_assert_true(next_answer() == command);
+	g_assert_cmpuint(command->sent, ==, 0);
+	command_free(command);
+	client_close(&client);
+	end();
+}
+
+/* The descriptor's number may be another client's by then. */
+static void test_abandoned_sends_nothing(void)
+{
+	Client client = client_new();
+	Command *command;
+
+	start(8);
+	command = command_of(&stuck, 1, NULL);
+	submit_for(&client, command);
+	wait_executed(1);
+	worker_abandon(worker, command);
+	let_go(1);
+	g_assert_true(next_answer() == command);
+	g_assert_cmpuint(command->sent, ==, 0);
+	g_assert_false(client_has_bytes(&client));
+	command_free(command);
+	client_close(&client);
+	end();
+}
+
+/* The client has an answer already, and may have the next one's under way. */
+static void test_disowned_sends_nothing(void)
+{
+	Client client = client_new();
+	Command *command;
+
+	start(8);
+	submit_for(&client, urgent_command_of(&stuck, 1, NULL));
+	wait_executed(1);
+	command = next_answer();
+	assert_refused(command, sense_outcome_unknown);
+	g_assert_cmpuint(command->sent, ==, 0);
+	command_free(command);
+	let_go(1);
+	run_until(late == 1);
+	g_assert_false(client_has_bytes(&client));
+	client_close(&client);
+	end();
+}
+
+static void execute_briefly(Command *command, int64_t deadline)
+{
+	(void)deadline;
+	if (command->queue_key % 2)
+		g_usleep(command->queue_key * 20);
+	command_answer(command, SCSI_GOOD, NULL, 0, 8);
+	atomic_fetch_add(&executed, 1);
+}
+
+static const Backend brief = { .name = "brief", .execute = execute_briefly };
+
+typedef struct Tally {
+	unsigned int by_device, not_sent, unknown, gone;
+} Tally;
+
+static void tally_answers(Tally *tally)
+{
+	Command *command;
+
+	while ((command = g_queue_pop_head(&answered))) {
+		if (command->from_device)
+			tally->by_device++;
+		else if (command->reply.sense[13] == 1)
+			tally->not_sent++;
+		else
+			tally->unknown++;
+		command_free(command);
+	}
+}
+
+/* Deadlines in the middle of everything: each command is answered once, and
+ * executed once or never, as its answer says. */
+static void test_stress(void)
+{
+	enum { COUNT = 3000, KEYS = 10 };
+	Tally tally = { 0 };
+
+	start(64);
+	for (unsigned int i = 0; i < COUNT; i++) {
+		Command *command = command_of(&brief, i % KEYS, NULL);
+		unsigned int before;
+
+		command->arrival -= TIMEOUT - 500;
+		submit(command);
+		if (i % 11 == 0) {
+			before = worker_outstanding(worker);
+			worker_abandon(worker, command);
+			tally.gone += before - worker_outstanding(worker);
+		}
+		if (i % 4 == 0)
+			g_main_context_iteration(NULL, FALSE);
+		tally_answers(&tally);
+	}
+	run_until(worker_outstanding(worker) == 0 &&
+		  worker_disowned(worker) == 0);
+	tally_answers(&tally);
+	g_test_message("by the device %u, not sent %u, unknown %u, gone %u",
+		       tally.by_device, tally.not_sent, tally.unknown,
+		       tally.gone);
+	g_assert_cmpuint(tally.unknown, ==, late);
+	g_assert_cmpuint(atomic_load(&executed), ==, tally.by_device + late);
+	g_assert_cmpuint(tally.by_device + tally.not_sent + tally.unknown +
+				 tally.gone,
+			 ==, COUNT);
+	end();
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/worker/answer/one", test_answer);
+	g_test_add_func("/worker/answer/many", test_many_answers);
+	g_test_add_func("/worker/answer/submit-from-answer",
+			test_submit_from_answer);
+	g_test_add_func("/worker/direct/reply", test_direct);
+	g_test_add_func("/worker/direct/urgent", test_direct_urgent);
+	g_test_add_func("/worker/direct/hurry-before", test_hurry_before);
+	g_test_add_func("/worker/direct/hurry-after", test_hurry_after);
+	g_test_add_func("/worker/direct/hurry-all", test_hurry_all);
+	g_test_add_func("/worker/direct/next-request", test_next_request);
+	g_test_add_func("/worker/direct/socket-full", test_socket_full);
+	g_test_add_func("/worker/direct/socket-closed", test_socket_closed);
+	g_test_add_func("/worker/direct/abandoned",
+			test_abandoned_sends_nothing);
+	g_test_add_func("/worker/direct/disowned", test_disowned_sends_nothing);
+	g_test_add_func("/worker/devices/apart", test_devices_apart);
+	g_test_add_func("/worker/devices/threads", test_threads_per_device);
+	g_test_add_func("/worker/devices/no-thread", test_no_thread);
+	g_test_add_func("/worker/deadline/executing", test_deadline_executing);
+	g_test_add_func("/worker/deadline/queued", test_deadline_queued);
+	g_test_add_func("/worker/deadline/in-turn", test_deadlines_in_turn);
+	g_test_add_func("/worker/deadline/after", test_after_deadline);
+	g_test_add_func("/worker/abandon/queued", test_abandon_queued);
+	g_test_add_func("/worker/abandon/executing", test_abandon_executing);
+	g_test_add_func("/worker/abandon/then-deadline",
+			test_abandon_then_deadline);
+	g_test_add_func("/worker/abandon/finished", test_abandon_finished);
+	g_test_add_func("/worker/expire-all/waiting", test_expire_all);
+	g_test_add_func("/worker/expire-all/answered",
+			test_expire_all_answered);
+	g_test_add_func("/worker/expire-all/last-moment",
+			test_expire_all_last_moment);
+	g_test_add_func("/worker/expire-all/none", test_expire_none);
+	g_test_add_func("/worker/free/nothing", test_free_nothing);
+	g_test_add_func("/worker/free/executing", test_free_executing);
+	g_test_add_func("/worker/stress", test_stress);
+	return g_test_run();
+}
