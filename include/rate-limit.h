@@ -22,4 +22,7 @@ typedef struct RateLimit {
 bool rate_limit_admit(RateLimit *limit, int64_t now,
 		      unsigned int *ret_suppressed);
 
+/* The messages kept back since then, which are counted no more after this. */
+unsigned int rate_limit_take_suppressed(RateLimit *limit);
+
 #endif

@@ -181,11 +181,18 @@ static void report_dropped(void)
 		atomic_fetch_add(&dropped, lost);
 }
 
+/* Control characters, also those of two bytes in UTF-8 (U+0080 to U+009F), are
+ * commands to a terminal; so is what is not UTF-8, to some. */
 static void make_printable(char *text)
 {
-	for (; *text; text++)
-		if (!g_ascii_isprint(*text) && (signed char)*text >= 0)
+	bool utf8 = g_utf8_validate(text, -1, NULL);
+
+	for (; *text; text++) {
+		if (utf8 && *text == '\xc2' && (unsigned char)text[1] < 0xa0)
+			text[1] = *text = '?';
+		if (!g_ascii_isprint(*text) && (!utf8 || g_ascii_iscntrl(*text)))
 			*text = '?';
+	}
 }
 
 static void log_va(LogLevel level, const char *const *fields,
@@ -224,7 +231,10 @@ void log_record(LogLevel level, const char *const *fields, const char *format,
 
 void log_start_error(const char *message)
 {
-	emit_line(message);
+	g_autofree char *text = g_strdup(message);
+
+	make_printable(text);
+	emit_line(text);
 	if (journal >= 0)
-		emit_record(LOG_LEVEL_ERROR, NULL, message);
+		emit_record(LOG_LEVEL_ERROR, NULL, text);
 }

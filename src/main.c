@@ -142,6 +142,8 @@ static void stop(Daemon *daemon)
 	listen_unlink(&daemon->socket);
 	server_free(daemon->server);
 	pidfile_remove(&daemon->pidfile);
+	g_main_loop_unref(daemon->loop);
+	g_free(daemon->options.pidfile);
 }
 
 int main(int argc, char **argv)

@@ -19,6 +19,15 @@ static bool wanted(const Privileges *privileges, unsigned int capability)
 	return privileges->capabilities >> capability & 1;
 }
 
+/* As manual pages and units write it: CAP_SYS_RAWIO. */
+static char *name_of(unsigned int capability)
+{
+	g_autofree char *name = g_ascii_strup(
+		capng_capability_to_name(capability), -1);
+
+	return g_strconcat("CAP_", name, NULL);
+}
+
 static bool have(unsigned int capability)
 {
 	return capng_have_capability(CAPNG_EFFECTIVE, capability);
@@ -28,14 +37,16 @@ static bool have(unsigned int capability)
 static bool has_wanted(const Privileges *privileges, GError **error)
 {
 	for (unsigned int i = 0; i <= (unsigned int)CAP_LAST_CAP; i++) {
+		g_autofree char *name = NULL;
+
 		if (!wanted(privileges, i) ||
 		    capng_have_capability(CAPNG_PERMITTED, i))
 			continue;
+		name = name_of(i);
 		error_set(error,
-			  "needs CAP_%s; start it as root, or as a service "
-			  "with AmbientCapabilities=CAP_%s",
-			  capng_capability_to_name(i),
-			  capng_capability_to_name(i));
+			  "needs %s; start it as root, or as a service with "
+			  "AmbientCapabilities=%s",
+			  name, name);
 		return false;
 	}
 	return true;
@@ -78,6 +89,7 @@ static bool verify_capability(const Privileges *privileges, unsigned int i,
 			      bool bounding_cleared, GError **error)
 {
 	bool keep = wanted(privileges, i);
+	g_autofree char *name = NULL;
 	const char *set = NULL;
 
 	if (capng_have_capability(CAPNG_PERMITTED, i) != keep)
@@ -93,11 +105,12 @@ static bool verify_capability(const Privileges *privileges, unsigned int i,
 		set = "bounding";
 	if (!set)
 		return true;
+	name = name_of(i);
 	error_set(error,
-		  "will not serve with CAP_%s wrong in its %s set; as a "
-		  "service, set CapabilityBoundingSet= and "
-		  "AmbientCapabilities= to what the manual page says",
-		  capng_capability_to_name(i), set);
+		  "will not serve with %s wrong in its %s set; as a service, "
+		  "set CapabilityBoundingSet= and AmbientCapabilities= to what "
+		  "the manual page says",
+		  name, set);
 	return false;
 }
 

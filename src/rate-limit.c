@@ -16,7 +16,14 @@ bool rate_limit_admit(RateLimit *limit, int64_t now,
 		return false;
 	}
 	limit->admitted++;
-	*ret_suppressed = limit->suppressed;
-	limit->suppressed = 0;
+	*ret_suppressed = rate_limit_take_suppressed(limit);
 	return true;
+}
+
+unsigned int rate_limit_take_suppressed(RateLimit *limit)
+{
+	unsigned int suppressed = limit->suppressed;
+
+	limit->suppressed = 0;
+	return suppressed;
 }

@@ -67,9 +67,9 @@ static void add_device(Record *record, const Command *command)
 	}
 	sysfs_device_name("/sys", command->block, command->major,
 			  command->minor, name);
-	g_string_append_printf(record->text, " on device %u:%u (%s)",
-			       command->major, command->minor,
-			       *name ? name : "unknown");
+	g_string_append_printf(record->text, " on %s (%u:%u)",
+			       *name ? name : "a device that is gone",
+			       command->major, command->minor);
 	field(record, "PR_DEVICE=%u:%u", command->major, command->minor);
 	field(record, "PR_DEVICE_NAME=%s", name);
 }
@@ -169,6 +169,22 @@ static LogLevel level_of(const Command *command)
 	return LOG_LEVEL_DEBUG;
 }
 
+static void tell_suppressed(unsigned int suppressed)
+{
+	if (suppressed > 0)
+		log_message(LOG_LEVEL_WARNING,
+			    "%u messages were suppressed, as clients caused "
+			    "too many",
+			    suppressed);
+}
+
+/* The flood may be over: the count must not wait for the next message. */
+static gboolean end_interval(gpointer data)
+{
+	tell_suppressed(rate_limit_take_suppressed(data));
+	return G_SOURCE_REMOVE;
+}
+
 /* Who asks for debug messages wants all of them. */
 static bool admit(RateLimit *limit, LogLevel level)
 {
@@ -178,13 +194,13 @@ static bool admit(RateLimit *limit, LogLevel level)
 		return false;
 	if (level == LOG_LEVEL_DEBUG)
 		return true;
-	if (!rate_limit_admit(limit, g_get_monotonic_time(), &suppressed))
+	if (!rate_limit_admit(limit, g_get_monotonic_time(), &suppressed)) {
+		if (limit->suppressed == 1)
+			g_timeout_add((guint)(limit->interval / 1000),
+				      end_interval, limit);
 		return false;
-	if (suppressed > 0)
-		log_message(LOG_LEVEL_WARNING,
-			    "%u messages were suppressed, as clients caused "
-			    "too many",
-			    suppressed);
+	}
+	tell_suppressed(suppressed);
 	return true;
 }
 

@@ -12,7 +12,8 @@ import signal
 import socket
 import subprocess
 
-from daemon import Daemon, adopt, die_with_parent, program, scratch, until
+from daemon import Daemon, adopt, check_sanitizers, die_with_parent, forking_test, program, \
+    scratch, until
 import scsi
 from tap import main, test
 
@@ -49,6 +50,7 @@ def refused(*options, sockets=(), **variables):
     """A start that has to fail; returns its only line."""
     result = subprocess.run([*SHELL, program(), *options], check=False, timeout=10,
                             stderr=subprocess.PIPE, **passing(*sockets, **variables))
+    check_sanitizers()
     text = result.stderr.decode()
     assert result.returncode == 1 and text.count("\n") == 1, (result.returncode, text)
     return text
@@ -76,7 +78,7 @@ def _():
                 assert client.recv(4) == bytes(4)
 
 
-@test("an activated socket serves in the background, too")
+@forking_test("an activated socket serves in the background, too")
 def _():
     with listener() as one:
         pidfile = f"{scratch()}/pid"

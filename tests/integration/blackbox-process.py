@@ -37,6 +37,8 @@ known_differences({
     "all requests that were sent before the end are answered": Difference(
         "not all", "it reads no more; QEMU fails the guest's command then, and a live migration "
                    "with it"),
+    "without the capability that it needs it does not start": Difference(
+        [1, False], "it does not say what it lacks"),
     "nothing is gained by exec": Difference(
         "0", "it does not set no_new_privs"),
     "-u means the user's group, too": Difference(
@@ -278,6 +280,15 @@ def _():
         rest = status_of(helper, "CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb", "Groups")
     expected = [" ".join([str(number)] * 4) for number in (user, group)]
     return [*(["user", "group"] if ids == expected else ids), *rest]
+
+
+@case("without the capability that it needs it does not start", [1, True])
+def _():
+    need_root("to be deprived of a capability")
+    need_real()
+    result = subprocess.run(["setpriv", "--bounding-set=-sys_rawio", program(), "-k",
+                             f"{scratch()}/pr.sock"], check=False, stderr=subprocess.PIPE)
+    return [result.returncode, b"CAP_SYS_RAWIO" in result.stderr]
 
 
 @case("nothing is gained by exec", "1")

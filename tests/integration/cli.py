@@ -7,10 +7,8 @@ the first kilobyte of it to its user, and a journal entry has one line.
 """
 import os
 import re
-import socket
-import subprocess
 
-from daemon import ROOT, Daemon, read, run, scratch
+from daemon import Daemon, read, run, scratch
 import scsi
 from tap import main, test
 
@@ -118,15 +116,6 @@ def _():
 def _():
     line = refused("-k", "a\nb\x1b[31m")
     assert "a?b?[31m" in line, line
-
-
-@test("without the capability it needs it does not start, and says what to do")
-def _():
-    if not ROOT and "needs CAP_SYS_RAWIO" not in run("-k", f"{scratch()}/s", timeout=1).stderr:
-        return      # the fake back end, which needs none
-    command = ["setpriv", "--bounding-set=-sys_rawio"]
-    from daemon import program      # pylint: disable=import-outside-toplevel
-    assert command and program()
 
 
 # Trace points

@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 
 # pylint: disable=wrong-import-position
 from prproto import Client                                                  # noqa: E402
-from tap import diag, skip                                                  # noqa: E402
+from tap import diag, skip, test                                                  # noqa: E402
 
 ROOT = os.geteuid() == 0
 SANITIZED = os.environ.get("SANITIZED") == "1"
@@ -37,11 +37,23 @@ _numbers = iter(range(1000000))
 
 for _name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"):
     os.environ[_name] = f"log_path={_base}/sanitizer:{os.environ.get(_name, '')}"
+os.environ["TSAN_OPTIONS"] += ":atexit_sleep_ms=0"
+if SANITIZED:
+    os.environ["G_SLICE"] = "always-malloc"     # sanitizers do not know GLib's allocator
 
 
 def program():
     """The binary under test."""
     return os.path.abspath(sys.argv[1])
+
+
+def forking_test(name):
+    """tap.test() for what needs -d. ThreadSanitizer starts a thread in each process that forks,
+    and the helper refuses to serve where it finds one; so these tests do not exist for it.
+    """
+    with open(program(), "rb") as binary:
+        threaded = b"libtsan" in binary.read()
+    return (lambda function: function) if threaded else test(name)
 
 
 def need_root(why):

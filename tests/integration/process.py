@@ -12,7 +12,7 @@ import os
 import subprocess
 import time
 
-from daemon import Daemon, adopt, need_root, program, read, run, scratch, until
+from daemon import Daemon, adopt, forking_test, need_root, program, read, run, scratch, until
 import scsi
 from tap import main, skip, test
 
@@ -71,7 +71,7 @@ def _():
         assert read(path) == text
 
 
-@test("a PID file that cannot be written is an error, with and without -d")
+@forking_test("a PID file that cannot be written is an error, with and without -d")
 def _():
     for options in ([], ["-d"]):
         directory = scratch()
@@ -82,7 +82,7 @@ def _():
         assert os.listdir(directory) == []
 
 
-@test("a relative PID file is in the directory of the start, with and without -d")
+@forking_test("a relative PID file is in the directory of the start, with and without -d")
 def _():
     directory = scratch()
     with Daemon("-f", "pid", cwd=directory) as daemon:
@@ -105,7 +105,7 @@ def _():
 
 # Background
 
-@test("-d returns when the helper serves, and leaves nothing of the starter open")
+@forking_test("-d returns when the helper serves, and leaves nothing of the starter open")
 def _():
     directory = scratch()
     since = time.monotonic()
@@ -121,7 +121,7 @@ def _():
         assert os.getsid(daemon.pid) == daemon.pid
 
 
-@test("-d tells an error by its exit status and on the terminal")
+@forking_test("-d tells an error by its exit status and on the terminal")
 def _():
     directory = scratch()
     os.mkdir(f"{directory}/pr.sock")
@@ -131,7 +131,7 @@ def _():
     assert os.listdir(directory) == ["pr.sock"]
 
 
-@test("-d without -f uses the default PID file and socket")
+@forking_test("-d without -f uses the default PID file and socket")
 def _():
     need_root("to have a directory of its own in place of /run")
     script = 'mount -t tmpfs none /run && "$0" -d && cat /run/qemu-pr-helper.pid && ' \
@@ -146,7 +146,7 @@ def _():
 
 # Descriptors
 
-@test("descriptors that it inherits stay open, and keep their locks")
+@forking_test("descriptors that it inherits stay open, and keep their locks")
 def _():
     for options in ([], ["-d"]):
         directory = scratch()

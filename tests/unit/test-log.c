@@ -271,6 +271,34 @@ static void test_auto_file(void)
 	directory_remove(directory);
 }
 
+/* A container: a pipe to its runtime, and no journal. */
+static void test_auto_pipe(void)
+{
+	if (access("/run/systemd/journal/socket", F_OK) == 0) {
+		g_test_skip("this system has a journal");
+		return;
+	}
+	capture();
+	log_init(LOG_TARGET_AUTO, false);
+	log_message(LOG_LEVEL_INFO, "to the runtime");
+	assert_captured(PREFIX "to the runtime\n");
+	restore();
+}
+
+/* -d is going to replace stderr: whoever waits for its end must see one. */
+static void test_detached(void)
+{
+	struct pollfd end;
+
+	capture();
+	log_init(LOG_TARGET_STDERR, true);
+	g_assert_no_errno(dup2(real_stderr, STDERR_FILENO));
+	end = (struct pollfd) { .fd = reader };
+	g_assert_cmpint(poll(&end, 1, 0), ==, 1);
+	g_assert_cmphex(end.revents, ==, POLLHUP);
+	restore();
+}
+
 #define THREADS          4
 #define LINES_PER_THREAD 500
 
@@ -398,7 +426,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/log/record", test_record);
 	g_test_add_func("/log/start-error", test_start_error);
 	g_test_add_func("/log/glib-messages", test_glib_messages);
-	g_test_add_func("/log/auto-file", test_auto_file);
+	g_test_add_func("/log/auto/file", test_auto_file);
+	g_test_add_func("/log/auto/pipe", test_auto_pipe);
+	g_test_add_func("/log/detached", test_detached);
 	g_test_add_func("/log/never-waits/full-pipe", test_full_pipe);
 	g_test_add_func("/log/never-waits/full-pipe-twice",
 			test_full_pipe_twice);

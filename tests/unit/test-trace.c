@@ -78,6 +78,20 @@ static void test_no_match(void)
 	g_test_trap_assert_stderr("*nosuchpoint*");
 }
 
+/* Without a file the log gets the lines. */
+static void test_output_log(void)
+{
+	if (g_test_subprocess()) {
+		option("scsi_submit");
+		trace(scsi_submit, "fd=%d", 17);
+		trace(scsi_return, "never");
+		return;
+	}
+	g_test_trap_subprocess(NULL, 0, 0);
+	g_test_trap_assert_passed();
+	g_test_trap_assert_stderr("*:scsi_submit fd=17\n");
+}
+
 static void test_events_file(void)
 {
 	g_autofree char *directory = directory_new();
@@ -191,6 +205,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/trace/events-file", test_events_file);
 	g_test_add_func("/trace/missing-files", test_missing_files);
 	g_test_add_func("/trace/list", test_list);
+	g_test_add_func("/trace/output/log", test_output_log);
 	g_test_add_func("/trace/output/file", test_output_file);
 	g_test_add_func("/trace/output/files", test_output_files);
 	return g_test_run();

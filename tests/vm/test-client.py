@@ -16,11 +16,15 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.realpath(__file__)), name)
 # pylint: disable=wrong-import-position
 import rig
 from helper import SOCKET, Helper, parse_arguments
-from tap import main, skip, test
+from tap import main, test
 
 OPTIONS = parse_arguments(__doc__.split("\n", 1)[0])
 CLIENT = os.path.join(os.path.dirname(OPTIONS.helper), "qemu-pr-client")
 CONFLICT = 24
+
+if OPTIONS.reference:  # which has no client
+    print("1..0")
+    sys.exit()
 
 
 def run(*command):
@@ -29,8 +33,6 @@ def run(*command):
 
 
 def client(*options):
-    if OPTIONS.reference:
-        skip("there is no client beside the reference")
     return run(CLIENT, f"--socket={SOCKET}", *options)
 
 
@@ -76,8 +78,6 @@ def _():
 def _():
     os.chmod(SOCKET, 0o777)
     os.chmod(A.sd, 0o666)
-    if OPTIONS.reference:
-        skip("there is no client beside the reference")
     result = run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", CLIENT,
                  f"--socket={SOCKET}", "--out", "--clear", "--param-rk=abc123", A.sd)
     assert result.returncode == 0, result

@@ -10,15 +10,17 @@ sys.path[:0] = [os.path.join(HERE, "../lib"), HERE]
 
 # pylint: disable=wrong-import-position
 from helper import parse_arguments
-from tap import main, skip, test
+from tap import main, test
 
 OPTIONS = parse_arguments(__doc__)
+
+if OPTIONS.reference:  # which has no client to tell it with
+    print("1..0")
+    sys.exit()
 
 
 @test("make demo")
 def _():
-    if OPTIONS.reference:
-        skip("there is no client beside the reference")
     client = os.path.join(os.path.dirname(OPTIONS.helper), "qemu-pr-client")
     result = subprocess.run([os.path.join(HERE, "demo"), OPTIONS.helper, client], text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
