@@ -115,12 +115,17 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Rebuilds everything when the flags change.
+# What was built with other flags, or for other paths, is built anew.
+# $(call remember,TEXT) changes the target only if the text is another.
+remember = @mkdir -p $(@D); \
+	echo '$(subst ','\'',$(1))' | cmp -s - $@ || \
+	echo '$(subst ','\'',$(1))' > $@
 FLAGS = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+
 $(BUILD)/flags: force
-	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
-		echo '$(subst ','\'',$(FLAGS))' > $@
+	$(call remember,$(FLAGS))
+$(BUILD)/paths: force
+	$(call remember,$(VERSION) $(runstatedir) $(bindir))
 .PHONY: force
 force:
 
@@ -136,13 +141,13 @@ UNITS := $(BUILD)/systemd/qemu-pr-helper.service
 docs: $(MAN_PAGES) $(UNITS)
 all: docs
 
-$(BUILD)/man/%.8: %.8.in $(BUILD)/flags
+$(BUILD)/man/%.8: %.8.in $(BUILD)/paths
 	@mkdir -p $(@D)
 	$(SUBSTITUTE) $< > $@
-$(BUILD)/man/%.8: docs/%.8.in $(BUILD)/flags
+$(BUILD)/man/%.8: docs/%.8.in $(BUILD)/paths
 	@mkdir -p $(@D)
 	$(SUBSTITUTE) $< > $@
-$(BUILD)/systemd/%: contrib/systemd/%.in $(BUILD)/flags
+$(BUILD)/systemd/%: contrib/systemd/%.in $(BUILD)/paths
 	@mkdir -p $(@D)
 	$(SUBSTITUTE) $< > $@
 

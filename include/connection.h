@@ -11,6 +11,10 @@
 #include "poller.h"
 #include "worker.h"
 
+/* The kernel's SCM_MAX_FD: with room for fewer descriptors, recvmsg() itself
+ * would close the rest, which may block. */
+#define CONNECTION_DESCRIPTORS_MAX 253
+
 /* What a connection works with; borrowed, outlives every connection. */
 typedef struct ConnectionHost {
 	Poller *poller;
@@ -18,6 +22,11 @@ typedef struct ConnectionHost {
 	Worker *worker;
 	/* The connection has ended and must be freed, from here or later. */
 	void (*ended)(Connection *connection, struct ConnectionHost *host);
+	/* Whether the descriptor table has room for those of one more message.
+	 * Where it has none the kernel would close them, here and now, and that
+	 * may block. `suspect`: this client has had descriptors closed that it
+	 * should not have sent; it may not fill the table with those. */
+	bool (*has_room)(struct ConnectionHost *host, bool suspect);
 } ConnectionHost;
 
 /* Takes the socket, a non-blocking one. NULL where it cannot be watched; the

@@ -13,7 +13,8 @@ typedef struct Server Server;
 
 typedef struct ServerLimits {
 	unsigned int max_clients;
-	int64_t command_timeout; /* microseconds */
+	unsigned int descriptors; /* that can be open */
+	int64_t command_timeout;  /* microseconds */
 } ServerLimits;
 
 /* How many clients a table of so many descriptors can serve; at least 1. */

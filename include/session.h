@@ -84,6 +84,10 @@ bool session_take_descriptors(Session *session, const int *fds, size_t count);
 /* The kernel dropped descriptors because the descriptor table was full. */
 void session_descriptors_lost(Session *session);
 
+/* Nothing may be read, as descriptors might come along and the table has no
+ * room for them. */
+void session_no_room(Session *session);
+
 /* The client closed its end, or the socket failed. */
 void session_eof(Session *session);
 

@@ -18,10 +18,6 @@
 #include "session.h"
 #include "trace.h"
 
-/* The kernel's SCM_MAX_FD: with room for fewer descriptors, recvmsg() itself
- * would close the rest, which may block. */
-#define DESCRIPTORS_MAX 253
-
 struct Connection {
 	Watch watch; /* must be first */
 	ConnectionHost *host;
@@ -30,6 +26,7 @@ struct Connection {
 	Peer peer;
 	GList link;
 	bool draining;
+	bool suspect; /* has had descriptors closed by disposal */
 };
 
 static void set_events(Connection *connection, uint32_t events)
@@ -52,13 +49,14 @@ static void take_descriptors(Connection *connection, int *fds, size_t count)
 	size_t taken =
 		session_take_descriptors(&connection->session, fds, count);
 
+	connection->suspect |= taken < count;
 	for (size_t i = taken; i < count; i++)
 		disposal_close(connection->host->lanes, &fds[i]);
 }
 
 static void take_control(Connection *connection, struct msghdr *message)
 {
-	int fds[DESCRIPTORS_MAX];
+	int fds[CONNECTION_DESCRIPTORS_MAX];
 	struct cmsghdr *header;
 	size_t count;
 
@@ -79,7 +77,8 @@ static void take_control(Connection *connection, struct msghdr *message)
 static bool receive(Connection *connection, uint8_t *bytes, size_t size)
 {
 	union {
-		char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+		char bytes[CMSG_SPACE(CONNECTION_DESCRIPTORS_MAX *
+				      sizeof(int))];
 		struct cmsghdr align;
 	} control;
 	struct iovec run = { .iov_base = bytes, .iov_len = size };
@@ -89,9 +88,15 @@ static bool receive(Connection *connection, uint8_t *bytes, size_t size)
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
-	ssize_t n = recvmsg(connection->watch.fd, &message,
-			    MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	ssize_t n;
 
+	if (!connection->host->has_room(connection->host,
+					connection->suspect)) {
+		session_no_room(&connection->session);
+		return true;
+	}
+	n = recvmsg(connection->watch.fd, &message,
+		    MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0) {
@@ -123,6 +128,7 @@ static void answer_refused(Connection *connection, Command *command)
 {
 	trace(command_refuse, "connection=%p device=%u:%u", (void *)connection,
 	      command->major, command->minor);
+	connection->suspect = true;
 	disposal_close(connection->host->lanes, &command->fd);
 	report_command(command);
 	session_answer(&connection->session, command);

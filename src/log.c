@@ -190,7 +190,8 @@ static void make_printable(char *text)
 	for (; *text; text++) {
 		if (utf8 && *text == '\xc2' && (unsigned char)text[1] < 0xa0)
 			text[1] = *text = '?';
-		if (!g_ascii_isprint(*text) && (!utf8 || g_ascii_iscntrl(*text)))
+		if (!g_ascii_isprint(*text) &&
+		    (!utf8 || g_ascii_iscntrl(*text)))
 			*text = '?';
 	}
 }

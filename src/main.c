@@ -83,6 +83,7 @@ static bool create_server(Daemon *daemon, GError **error)
 	unsigned int descriptors = descriptors_raise_limit();
 	ServerLimits limits = {
 		.max_clients = server_clients(descriptors),
+		.descriptors = descriptors,
 		.command_timeout = daemon->options.command_timeout,
 	};
 

@@ -22,8 +22,8 @@ static bool wanted(const Privileges *privileges, unsigned int capability)
 /* As manual pages and units write it: CAP_SYS_RAWIO. */
 static char *name_of(unsigned int capability)
 {
-	g_autofree char *name = g_ascii_strup(
-		capng_capability_to_name(capability), -1);
+	g_autofree char *name =
+		g_ascii_strup(capng_capability_to_name(capability), -1);
 
 	return g_strconcat("CAP_", name, NULL);
 }

@@ -29,6 +29,10 @@
 
 /* Own descriptors, and room for those of one hostile message. */
 #define DESCRIPTORS_RESERVED 512
+#define DESCRIPTORS_OWN      64
+
+/* With so many waiting to be closed, nobody may add to them. */
+#define DISPOSAL_MANY 512
 
 /* How long the end waits for sockets to be closed, in milliseconds. A process
  * whose threads hang in the kernel keeps what is still open then. */
@@ -75,6 +79,21 @@ static bool is_full(const Server *server)
 {
 	return server->clients.length + disposal_pending() >=
 	       server->limits.max_clients;
+}
+
+static bool has_room(ConnectionHost *host, bool suspect)
+{
+	const Server *server = (Server *)host;
+	unsigned int pending = disposal_pending();
+	unsigned int used = DESCRIPTORS_OWN + 2 * server->clients.length +
+			    worker_disowned(host->worker) + pending;
+
+	if (suspect && pending > DISPOSAL_MANY)
+		return false;
+	/* A table that small has to do without. */
+	if (server->limits.descriptors < DESCRIPTORS_RESERVED + 2)
+		return true;
+	return used + CONNECTION_DESCRIPTORS_MAX <= server->limits.descriptors;
 }
 
 static void admit(Server *server, int client)
@@ -215,6 +234,7 @@ Server *server_new(int listener, const ServerLimits *limits, GError **error)
 	server->spare = open_spare();
 	server->listener = (Watch) { .fd = listener, .ready = listener_ready };
 	host->ended = connection_ended;
+	host->has_room = has_room;
 	host->lanes = lanes_new(WORKER_THREADS_MAX);
 	host->poller = poller_new(error);
 	if (host->poller)

@@ -180,6 +180,12 @@ void session_descriptors_lost(Session *session)
 				      "full"));
 }
 
+void session_no_room(Session *session)
+{
+	enter(session, breach(session, "was cut off, as too many descriptors "
+				       "wait to be closed"));
+}
+
 void session_eof(Session *session)
 {
 	bool between = session->state == SESSION_RECV_CDB &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Signals that end the daemon. A second one, while it drains, is for the
- * impatient: it gets its default effect back.
+ * Signals that end the daemon. Only the first one counts: a terminal that goes
+ * away sends several, and the end is bounded anyway.
  */
 #include "signals.h"
 
@@ -40,13 +40,11 @@ static gboolean signal_ready(gint fd, GIOCondition condition, gpointer data)
 {
 	SignalWatch *watch = data;
 	struct signalfd_siginfo info;
-	sigset_t set = ending_signals();
 
 	(void)condition;
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return G_SOURCE_CONTINUE;
 	close(fd);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	watch->ended((int)info.ssi_signo, watch->data);
 	g_free(watch);
 	return G_SOURCE_REMOVE;

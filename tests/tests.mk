@@ -14,17 +14,17 @@ FAKE_TESTS := $(filter-out tests/integration/blackbox-% \
 	$(shell grep -l '^\#!' tests/integration/*.py))
 BLACKBOX_TESTS := $(wildcard tests/integration/blackbox-*.py)
 
-# $(call tests_of,BUILD,LABEL): the tests that every variant runs, as run-tap
-# takes them.
+# $(call tests_of,BUILD,LABEL,ENVIRONMENT): the tests that every variant runs, as
+# run-tap takes them.
 tests_of = $(foreach test,$(notdir $(UNIT_TESTS)),\
-		'$(2)$(test):$(1)/unit/$(test) --tap') \
+		'$(2)$(test):$(3) $(1)/unit/$(test) --tap') \
 	$(foreach target,$(FUZZ_TARGETS),\
-		'$(2)$(target):$(1)/replay/$(target) \
+		'$(2)$(target):$(3) $(1)/replay/$(target) \
 			tests/fuzz/corpus/$(target:fuzz-%=%)') \
 	$(foreach test,$(FAKE_TESTS),\
-		'$(2)$(basename $(notdir $(test))):$(test) \
+		'$(2)$(basename $(notdir $(test))):$(3) $(test) \
 			$(1)/fake/qemu-pr-helper') \
-	'$(2)client:tests/integration/test-client.py $(1)/qemu-pr-client'
+	'$(2)client:$(3) tests/integration/test-client.py $(1)/qemu-pr-client'
 
 # The same black-box suite for this helper and the one that it replaces.
 BLACKBOX := $(foreach test,$(BLACKBOX_TESTS),\
@@ -32,16 +32,21 @@ BLACKBOX := $(foreach test,$(BLACKBOX_TESTS),\
 	'$(basename $(notdir $(test))-reference):$(test) $(REFERENCE) --reference')
 
 LINT := 'lint:tests/lint'
+INSTALL_TEST := 'install:tests/install $(BUILD)'
 VM := 'vm:tests/vm/run --timeout 900 tests/vm/all $(BUILD)/qemu-pr-helper' \
 	'vm-reference:tests/vm/run --timeout 900 tests/vm/all --reference $(REFERENCE)'
 
 ASAN := $(BUILD)/asan
 TSAN := $(BUILD)/tsan
 # GLib's slices move memory between threads in ways that no sanitizer sees.
-SANITIZER_ENV := env SANITIZED=1 G_SLICE=always-malloc \
+SANITIZED := env SANITIZED=1 G_SLICE=always-malloc \
 	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+FAST_TESTS = $(call tests_of,$(BUILD),,) $(BLACKBOX) $(INSTALL_TEST)
+ASAN_TESTS = $(call tests_of,$(ASAN),asan-,$(SANITIZED))
+TSAN_TESTS = $(call tests_of,$(TSAN),tsan-,$(SANITIZED))
 
 .PHONY: test-programs
 test-programs: all $(BUILD)/fake/qemu-pr-helper $(UNIT_TESTS) replays
@@ -54,33 +59,26 @@ tsan-programs:
 
 .PHONY: check check-fast check-asan check-tsan check-vm lint
 check-fast: test-programs
-	$(RUN_TAP) $(call tests_of,$(BUILD),) $(BLACKBOX)
+	@$(RUN_TAP) $(FAST_TESTS)
 
 check-asan: asan-programs
-	$(SANITIZER_ENV) $(RUN_TAP) $(call tests_of,$(ASAN),asan-)
+	@$(RUN_TAP) $(ASAN_TESTS)
 
 check-tsan: tsan-programs
-	$(SANITIZER_ENV) $(RUN_TAP) $(call tests_of,$(TSAN),tsan-)
+	@$(RUN_TAP) $(TSAN_TESTS)
 
 check-vm: all
-	$(RUN_TAP) -j 1 -t 1000 $(VM)
+	@$(RUN_TAP) -j 1 -t 1000 $(VM)
 
-lint: export BUILD := $(BUILD)
-lint: export LINT_CFLAGS = -std=gnu11 $(ALL_CPPFLAGS) \
+check lint: export LINT_BUILD := $(BUILD)
+check lint: export LINT_CFLAGS = -std=gnu11 $(ALL_CPPFLAGS) \
 	$(patsubst -I/%,-isystem /%,$(PACKAGE_CFLAGS))
 lint: docs
-	$(RUN_TAP) -t 600 $(LINT)
+	@$(RUN_TAP) -t 600 $(LINT)
 
-# One call, so that there is one verdict. SANITIZED only loosens what memory
-# sanitizers need, and is looked at by the programs of those variants.
-check: export BUILD := $(BUILD)
-check: export LINT_CFLAGS = -std=gnu11 $(ALL_CPPFLAGS) \
-	$(patsubst -I/%,-isystem /%,$(PACKAGE_CFLAGS))
+# One call, so that there is one verdict.
 check: test-programs asan-programs tsan-programs
-	$(RUN_TAP) -t 1000 $(VM) $(LINT) \
-		$(call tests_of,$(BUILD),) $(BLACKBOX) \
-		$(patsubst '%,'%,$(call tests_of,$(ASAN),asan-)) \
-		$(call tests_of,$(TSAN),tsan-)
+	@$(RUN_TAP) -t 1000 $(VM) $(LINT) $(FAST_TESTS) $(ASAN_TESTS) $(TSAN_TESTS)
 
 .PHONY: demo
 demo: all

@@ -179,10 +179,9 @@ class Process:
 
     @contextlib.contextmanager
     def frozen(self):
-        """For as long as the block runs, nothing in it moves."""
+        """For as long as the block runs, its main loop does not."""
         os.kill(self.pid, signal.SIGSTOP)
-        until(lambda: {read(path).rpartition(")")[2].split()[0] for path in
-                       glob.glob(f"/proc/{self.pid}/task/*/stat")} == {"T"})
+        until(lambda: self.proc("stat").rpartition(")")[2].split()[0] == "T")
         try:
             yield
         finally:

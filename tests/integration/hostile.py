@@ -15,6 +15,7 @@ import struct
 import time
 
 from daemon import SANITIZED, Daemon, need_root, program, read, until
+from fakedevice import FakeDevice
 from hostiles import FuseFile, LingeringSockets
 from prproto import Client, PeerClosed
 import scsi
@@ -56,7 +57,7 @@ def serves_others(seconds=0.3):
             assert str(old.command(IN, NULL)) == NO_DEVICE
             assert str(daemon.command(NULL, IN)) == NO_DEVICE
             assert time.monotonic() - since < SLOW, time.monotonic() - since
-            time.sleep(0.001)       # what it is asked about cannot be closed now, and piles up
+            time.sleep(0.01)        # what it is asked about cannot be closed now, and piles up
 
 
 # Descriptors that block
@@ -161,6 +162,31 @@ def _():
         until(lambda: len(file.silent) == 16, what="16 threads in close()")
         serves_others()
         assert file.silent == ["FLUSH"] * 16
+
+
+@test("descriptors that cannot be closed do not fill the table at the expense of others")
+def _():
+    need_root("to mount a FUSE file system")
+    # The device of the others is one that the helper closes itself, after the command.
+    with Daemon("-q", command=["prlimit", "--nofile=2048:2048", program()]) as small, \
+            FuseFile() as file, FakeDevice(payload=b"payload!") as device, \
+            small.client() as victim, small.client() as second, \
+            LingeringSockets(100, seconds=3) as lingering:
+        with small.client() as client:
+            client.send(scsi.pr_out(scsi.REGISTER, length=8192), [NULL])
+            client.send(bytes(1), [file.fd] * 100)
+            until(lambda: len(file.silent) == 16, what="16 threads in close()")
+            try:
+                for _ in range(10):
+                    client.send(bytes(1), [NULL] * 253)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            assert client.is_closed_by_peer()
+        lingering.hand_over(small, second, OUT)
+        since = time.monotonic()
+        assert victim.command(IN, device.fd).payload in (b"payload!", b"")
+        assert time.monotonic() - since < SLOW
+        assert len(small.descriptors()) < 1200
 
 
 # Clients that take or send too much

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Descriptors whose owners mean harm: closing one, or asking its state, takes as long as they like."""
+"""Descriptors whose owners mean harm: closing one, or asking its state, may take for ever."""
 import ctypes
 import errno
 import os

@@ -114,8 +114,13 @@ static void test_control_characters(void)
 static void test_utf8(void)
 {
 	capture();
-	log_message(LOG_LEVEL_ERROR, "Gr\303\274\303\237e");
-	assert_captured(PREFIX "Gr\303\274\303\237e\n");
+	log_message(LOG_LEVEL_ERROR, "Gr\303\274\303\237e \302\240");
+	assert_captured(PREFIX "Gr\303\274\303\237e \302\240\n");
+	/* U+009B begins an escape sequence like ESC [ does. */
+	log_message(LOG_LEVEL_ERROR, "a\302\233b\302\200\302\237c");
+	assert_captured(PREFIX "a??b????c\n");
+	log_message(LOG_LEVEL_ERROR, "no UTF-8: \233 \303\274 \377");
+	assert_captured(PREFIX "no UTF-8: ? ?? ?\n");
 	restore();
 }
 
@@ -151,8 +156,8 @@ static void test_start_error(void)
 {
 	capture();
 	log_set_level(LOG_LEVEL_ERROR);
-	log_start_error("cannot listen");
-	assert_captured(PREFIX "cannot listen\n");
+	log_start_error("cannot listen on 'a\nb'");
+	assert_captured(PREFIX "cannot listen on 'a?b'\n");
 	restore();
 }
 

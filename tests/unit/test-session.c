@@ -340,7 +340,7 @@ static void test_out_without_parameters(void)
 /* The request that came early waits outside until the reply is out. */
 static void test_early_request(void)
 {
-	uint8_t cdb[2 * WIRE_CDB_SIZE];
+	uint8_t cdb[2 * WIRE_CDB_SIZE] = { 0 };
 	int witness;
 	Stream stream = stream_of(cdb, sizeof(cdb));
 	Session session;
@@ -546,7 +546,7 @@ static void test_breach_two_descriptors(void)
 static void test_breach_second_descriptor(void)
 {
 	for (size_t i = 0; i < WIRE_CDB_SIZE; i++) {
-		uint8_t cdb[WIRE_CDB_SIZE];
+		uint8_t cdb[WIRE_CDB_SIZE] = { 0 };
 		Stream stream = stream_of(cdb, sizeof(cdb));
 		int witness[2];
 		Session session;

@@ -38,6 +38,8 @@ RESPONSE_OK = 0
 FIRMWARE_SIZE = 64 << 10
 CLI_HLT = b"\xfa\xf4"
 
+PROGRAM = ("qemu-system-x86_64",)
+
 
 class Answer(NamedTuple):
     """What the guest got; data is what QEMU says it transferred."""
@@ -52,10 +54,16 @@ def write_firmware(path):
         file.write(CLI_HLT.rjust(FIRMWARE_SIZE - 14, b"\xf4").ljust(FIRMWARE_SIZE, b"\xf4"))
 
 
+def supplementary(groups):
+    """The option of setpriv for a process with these groups beside its own."""
+    return [f"--groups={','.join(map(str, groups))}"] if groups else ["--clear-groups"]
+
+
 class Qemu:
     """One QEMU with one disk, a process of an ordinary user."""
 
-    def __init__(self, name, disk, helper_socket, user):
+    def __init__(self, name, disk, helper_socket, user, groups=(), device="scsi-block",
+                 program=PROGRAM, more=()):
         self.path = f"/run/qtest-{name}"
         write_firmware(self.path + ".bin")
         listener = socket.socket(socket.AF_UNIX)
@@ -64,19 +72,20 @@ class Qemu:
         listener.listen()
         # pylint: disable=consider-using-with
         self.process = subprocess.Popen(
-            ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups",
-             "qemu-system-x86_64", "-accel", "tcg", "-m", "16", "-nodefaults", "-no-user-config",
+            ["setpriv", f"--reuid={user}", f"--regid={user}", *supplementary(groups),
+             *program, "-accel", "tcg", "-m", "16", "-nodefaults", "-no-user-config",
              "-display", "none", "-machine", "microvm,acpi=off", "-bios", self.path + ".bin",
              "-qtest", f"unix:{self.path}", "-qtest-log", "/dev/null",
              "-global", "virtio-mmio.force-legacy=true",
              "-object", f"pr-manager-helper,id=pr,path={helper_socket}",
              "-blockdev", "node-name=hd,driver=raw,file.driver=host_device,"
                           f"file.filename={disk},file.pr-manager=pr",
-             "-device", "virtio-scsi-device", "-device", "scsi-block,drive=hd"])
+             "-device", "virtio-scsi-device", "-device", f"{device},drive=hd", *more])
         try:
             listener.settimeout(30)
             self.sock = listener.accept()[0]
             listener.close()
+            os.unlink(self.path)
             self.sock.settimeout(60)
             self.file = self.sock.makefile("r", encoding="ascii")
             self._start_adapter()
@@ -134,12 +143,20 @@ class Qemu:
 
     def command(self, cdb, data_out=b"", data_in=0, timeout=60):
         """One SCSI command of the guest, on its one disk."""
+        self.request(cdb, data_out, data_in)
+        return self.reply(data_in, timeout)
+
+    def request(self, cdb, data_out=b"", data_in=0):
+        """The first half of command(): send it, wait for nothing."""
         self._write(REQUEST, struct.pack("<8BQ3B32s", 1, 0, 0x40, 0, 0, 0, 0, 0,
                                          self.requests, 0, 0, 0, cdb))
         self._write(RESPONSE, b"\xee" * RESPONSE_SIZE)
         if data_out or data_in:
             self._write(DATA, data_out or bytes(data_in))
         self._queue(len(data_out), data_in)
+
+    def reply(self, data_in=0, timeout=60):
+        """The second half: wait until it is done."""
         self._wait(timeout)
         return self._answer(data_in)
 
@@ -161,9 +178,13 @@ class Qemu:
         self._write(AVAIL, struct.pack("<HH", 0, self.requests & 0xFFFF))
         self._set(REG_QUEUE_NOTIFY, REQUEST_QUEUE)
 
+    def has_reply(self):
+        """Is the last command done?"""
+        return struct.unpack("<H", self._read(USED + 2, 2))[0] == self.requests & 0xFFFF
+
     def _wait(self, timeout):
         end = time.monotonic() + timeout
-        while struct.unpack("<H", self._read(USED + 2, 2))[0] != self.requests & 0xFFFF:
+        while not self.has_reply():
             assert time.monotonic() < end, f"no answer after {timeout} s"
             time.sleep(0.005)
 
