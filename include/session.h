@@ -88,7 +88,8 @@ void session_descriptors_lost(Session *session);
  * room for them. */
 void session_no_room(Session *session);
 
-/* The client closed its end, or the socket failed. */
+/* The client closed its end, or the socket failed: a breach where a request is
+ * under way. */
 void session_eof(Session *session);
 
 /* The complete command, for execution; once per EXECUTING. The caller owns it.

@@ -28,7 +28,7 @@
 typedef struct WireReply {
 	uint32_t status; /* SCSI status code, SAM-5 5.3 */
 	uint32_t size;   /* bytes of payload that follow, <= WIRE_DATA_MAX */
-	uint8_t sense[WIRE_SENSE_SIZE]; /* zeroes unless CHECK CONDITION */
+	uint8_t sense[WIRE_SENSE_SIZE]; /* zeroes where there is none */
 } WireReply;
 
 void wire_reply_put(uint8_t ret_bytes[WIRE_REPLY_SIZE], const WireReply *reply);

@@ -188,13 +188,10 @@ void session_no_room(Session *session)
 
 void session_eof(Session *session)
 {
-	bool between = session->state == SESSION_RECV_CDB &&
-		       session->done == 0 && session->fd < 0;
-
 	if (session->state == SESSION_CLOSED)
 		return;
-	if (!between)
-		session->breach = "went away in the middle of the conversation";
+	if (session_is_busy(session))
+		session->breach = "went away in the middle of a request";
 	enter(session, SESSION_CLOSED);
 }
 

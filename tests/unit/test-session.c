@@ -730,10 +730,14 @@ typedef struct PlaceRule {
 } PlaceRule;
 
 static const PlaceRule places[PLACES] = {
-	[AT_START] = { SESSION_SEND_FEATURES, SESSION_WANTS_WRITE },
-	[IN_FEATURES_OUT] = { SESSION_SEND_FEATURES, SESSION_WANTS_WRITE },
-	[AT_FEATURES] = { SESSION_RECV_FEATURES, SESSION_WANTS_READ },
-	[IN_FEATURES] = { SESSION_RECV_FEATURES, SESSION_WANTS_READ },
+	[AT_START] = { SESSION_SEND_FEATURES, SESSION_WANTS_WRITE,
+		       .expects = true },
+	[IN_FEATURES_OUT] = { SESSION_SEND_FEATURES, SESSION_WANTS_WRITE,
+			      .expects = true },
+	[AT_FEATURES] = { SESSION_RECV_FEATURES, SESSION_WANTS_READ,
+			  .expects = true },
+	[IN_FEATURES] = { SESSION_RECV_FEATURES, SESSION_WANTS_READ,
+			  .expects = true },
 	[AT_CDB] = { SESSION_RECV_CDB, SESSION_WANTS_READ, .expects = true },
 	[WITH_DESCRIPTOR] = { SESSION_RECV_CDB, SESSION_WANTS_READ, true,
 			      true },
@@ -804,6 +808,30 @@ static void test_eof(void)
 }
 
 /* The first reason counts. */
+/* Where something is to be read, and what may come along has no room. */
+static void test_no_room(void)
+{
+	for (Place place = 0; place < PLACES; place++) {
+		int witness, fd = descriptor_new(&witness);
+		Session session;
+		Command *command;
+
+		if (places[place].wants != SESSION_WANTS_READ) {
+			close(fd);
+			close(witness);
+			continue;
+		}
+		command = visit(&session, place, fd);
+		session_no_room(&session);
+		g_assert_cmpint(session.state, ==, SESSION_CLOSED);
+		g_assert_nonnull(session_breach(&session));
+		session_deinit(&session);
+		release(place, fd, command);
+		g_assert_true(descriptor_is_closed(witness));
+		close(witness);
+	}
+}
+
 static void test_eof_after_breach(void)
 {
 	const char *why;
@@ -908,6 +936,7 @@ int main(int argc, char **argv)
 			test_descriptors_elsewhere);
 	g_test_add_func("/session/places", test_places);
 	g_test_add_func("/session/eof/places", test_eof);
+	g_test_add_func("/session/no-room", test_no_room);
 	g_test_add_func("/session/eof/after-breach", test_eof_after_breach);
 	g_test_add_func("/session/steal-descriptor/places",
 			test_steal_descriptor);
