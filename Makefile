@@ -77,6 +77,8 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
 	$(wildcard tests/unit/test-*.c))
 
 .DEFAULT_GOAL := all
+# Nothing is removed behind our backs: the verdict is the last line.
+.SECONDARY:
 
 .PHONY: help
 help:
@@ -89,6 +91,7 @@ help:
 #: make check-fast the tests that need no virtual machine
 #: make check-vm   the tests on real kernel SCSI targets
 #: make lint       formatting, static analysis, spelling, manual pages
+#: make bench      figures against QEMU's helper, in the virtual machine
 #: make fuzz       fuzz each target for FUZZ_SECONDS
 #: make install    into PREFIX (/usr/local), below DESTDIR
 #: make uninstall  what install did, undone
@@ -183,7 +186,9 @@ uninstall:
 		$(DESTDIR)$(unitdir)/qemu-pr-helper.socket \
 		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf \
 		$(DESTDIR)$(completionsdir)/qemu-pr-client
-	rm -rf $(DESTDIR)$(docdir)
+	rm -f $(addprefix $(DESTDIR)$(docdir)/,README.md LICENSE \
+		$(notdir $(wildcard docs/*.md)))
+	-rmdir $(DESTDIR)$(docdir)
 
 # --- tests ------------------------------------------------------------------
 

@@ -24,9 +24,10 @@ typedef struct ConnectionHost {
 	void (*ended)(Connection *connection, struct ConnectionHost *host);
 	/* Whether the descriptor table has room for those of one more message.
 	 * Where it has none the kernel would close them, here and now, and that
-	 * may block. `suspect`: this client has had descriptors closed that it
-	 * should not have sent; it may not fill the table with those. */
-	bool (*has_room)(struct ConnectionHost *host, bool suspect);
+	 * may block. `proven`: this client's last command was answered by a
+	 * device; others may not add to what waits to be closed when that is
+	 * much. */
+	bool (*has_room)(struct ConnectionHost *host, bool proven);
 } ConnectionHost;
 
 /* Takes the socket, a non-blocking one. NULL where it cannot be watched; the
@@ -41,8 +42,12 @@ void connection_free(Connection *connection);
 void connection_answer(Connection *connection, Command *command);
 
 /* No more requests: what the client has sent so far is answered, then the
- * connection ends. */
+ * connection ends. A client can be shut out only where it is not about to send:
+ * it would lose a command whose second half fails. So either while it waits for
+ * an answer, which this sees to; or after it has been quiet for some time, to
+ * be tried with the other function again and again. */
 void connection_drain(Connection *connection);
+void connection_shut_out_if_quiet(Connection *connection);
 
 /* For the owner's list of connections; its data is the connection. */
 GList *connection_link(Connection *connection);

@@ -26,6 +26,9 @@ void disposal_close_socket(Lanes *lanes, int *fd);
 /* Descriptors that wait to be closed or are being closed. */
 unsigned int disposal_pending(void);
 
+/* Those of them that are clients' sockets. */
+unsigned int disposal_pending_sockets(void);
+
 /* Waits until nothing is pending, at most so many milliseconds. */
 void disposal_wait(unsigned int milliseconds);
 

@@ -12,6 +12,8 @@
  * asks for one: a stuck loop lets it fire. */
 void notify_ready(void);
 
+/* STOPPING, and from now on the unit's TimeoutStopSec= is put off as long as
+ * the main loop turns. */
 void notify_stopping(void);
 
 #endif

@@ -17,6 +17,10 @@ typedef struct Privileges {
 	uint64_t capabilities; /* to keep: bit N is capability N */
 } Privileges;
 
+/* Whether the capabilities are there that are to be kept. False with *error set
+ * where one is not. */
+bool privileges_suffice(uint64_t capabilities, GError **error);
+
 /* Afterwards: no capability but these is permitted or effective, none is
  * inheritable or ambient; the bounding set is empty (or, where the process was
  * started without the right to change it, within these); no supplementary

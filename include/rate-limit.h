@@ -17,12 +17,10 @@ typedef struct RateLimit {
 	unsigned int suppressed;
 } RateLimit;
 
-/* True: write this message. *ret_suppressed is the number of messages kept
- * back since the last one that was admitted, 0 as a rule. False: count it. */
-bool rate_limit_admit(RateLimit *limit, int64_t now,
-		      unsigned int *ret_suppressed);
+/* True: write this message. False: it was counted. */
+bool rate_limit_admit(RateLimit *limit, int64_t now);
 
-/* The messages kept back since then, which are counted no more after this. */
+/* The messages that were only counted since the last call. */
 unsigned int rate_limit_take_suppressed(RateLimit *limit);
 
 #endif

@@ -8,10 +8,22 @@
 #define REPORT_H
 
 #include "command.h"
+#include "rate-limit.h"
 
-/* An answered command: PERSISTENT RESERVE OUT, conflicts and refusals at
- * level info or above, the rest at debug. */
-void report_command(const Command *command);
+/* How much one client may cause to be written: a client that loops must not
+ * silence the others. Zeroed at first. */
+typedef struct ReportLimit {
+	RateLimit rate;
+	unsigned int timer; /* tells what was suppressed */
+} ReportLimit;
+
+/* Tells it now. The limit ends. */
+void report_limit_clear(ReportLimit *limit);
+
+/* An answered command, within its client's limit (NULL: the client has gone):
+ * PERSISTENT RESERVE OUT, conflicts and refusals at level info or above, the
+ * rest at debug. */
+void report_command(const Command *command, ReportLimit *limit);
 
 /* Whether report_command() would write something, but for the rate limit. Any
  * thread. */

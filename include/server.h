@@ -9,6 +9,8 @@
 #include <glib.h>
 #include <stdint.h>
 
+#include "poller.h"
+
 typedef struct Server Server;
 
 typedef struct ServerLimits {
@@ -20,9 +22,10 @@ typedef struct ServerLimits {
 /* How many clients a table of so many descriptors can serve; at least 1. */
 unsigned int server_clients(unsigned int descriptors);
 
-/* Takes the listening socket, on success. NULL with *error set on failure.
- * Starts no thread before the first client does. */
-Server *server_new(int listener, const ServerLimits *limits, GError **error);
+/* Borrows the poller, and takes the listening socket, on success. NULL with
+ * *error set on failure. Starts no thread before the first client does. */
+Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
+		   GError **error);
 
 /* Stops listening and begins to drain: each client's requests up to now are
  * answered, within `patience` microseconds. `drained` is called once, from

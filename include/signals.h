@@ -9,13 +9,15 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "poller.h"
+
 /* Blocks the signals, for all threads to come, and ignores SIGPIPE. First
  * thing in main(). */
 void signals_block(void);
 
 /* Calls `ended` once, when the first of them arrives. False with *error set
  * on failure. */
-bool signals_watch(void (*ended)(int signal, void *data), void *data,
-		   GError **error);
+bool signals_watch(Poller *poller, void (*ended)(int signal, void *data),
+		   void *data, GError **error);
 
 #endif

@@ -26,6 +26,10 @@
 #define TIMEOUT_MARGIN 500
 #define TIMEOUT_MIN    1000
 
+/* With less than this left a command would only become one of unknown outcome.
+ */
+#define TIMEOUT_FLOOR 100
+
 static bool scsi_claims(const struct statx *status, uint64_t *ret_queue_key)
 {
 	bool block = S_ISBLK(status->stx_mode);
@@ -93,7 +97,7 @@ static bool is_whole_device(Command *command)
 	uint64_t disk = 0;
 
 	/* Kernels before 5.15, and SCSI generic nodes, have no such number. */
-	if (ioctl(command->fd, BLKGETDISKSEQ, &disk) < 0)
+	if (!command->block || ioctl(command->fd, BLKGETDISKSEQ, &disk) < 0)
 		disk = 0;
 	if (disk && proof->disk == disk &&
 	    proof->queue_key == command->queue_key)
@@ -109,7 +113,7 @@ static unsigned int remaining_timeout(int64_t deadline)
 {
 	int64_t left = (deadline - g_get_monotonic_time()) / 1000;
 
-	if (left <= 0)
+	if (left < TIMEOUT_FLOOR)
 		return 0;
 	return (unsigned int)MAX(left - TIMEOUT_MARGIN, TIMEOUT_MIN);
 }

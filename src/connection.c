@@ -10,6 +10,7 @@
 #include <glib-unix.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "backend.h"
@@ -26,7 +27,10 @@ struct Connection {
 	Peer peer;
 	GList link;
 	bool draining;
-	bool suspect; /* has had descriptors closed by disposal */
+	bool stirred; /* while it drains: something has come lately */
+	bool proven;  /* a device has answered its commands, and nothing else
+			 that it sent had to be closed */
+	ReportLimit reports;
 };
 
 static void set_events(Connection *connection, uint32_t events)
@@ -49,7 +53,7 @@ static void take_descriptors(Connection *connection, int *fds, size_t count)
 	size_t taken =
 		session_take_descriptors(&connection->session, fds, count);
 
-	connection->suspect |= taken < count;
+	connection->proven &= taken == count;
 	for (size_t i = taken; i < count; i++)
 		disposal_close(connection->host->lanes, &fds[i]);
 }
@@ -90,8 +94,7 @@ static bool receive(Connection *connection, uint8_t *bytes, size_t size)
 	};
 	ssize_t n;
 
-	if (!connection->host->has_room(connection->host,
-					connection->suspect)) {
+	if (!connection->host->has_room(connection->host, connection->proven)) {
 		session_no_room(&connection->session);
 		return true;
 	}
@@ -103,9 +106,17 @@ static bool receive(Connection *connection, uint8_t *bytes, size_t size)
 		session_eof(&connection->session);
 		return true;
 	}
+	connection->stirred = true;
 	take_control(connection, &message);
 	session_advance(&connection->session, (size_t)n);
 	return true;
+}
+
+/* Each byte that the client sends fails from now on, and it knows that; what it
+ * has sent before is still read, up to the end. */
+static void shut_out(Connection *connection)
+{
+	shutdown(connection->watch.fd, SHUT_RD);
 }
 
 /* False: the socket is full. */
@@ -128,9 +139,8 @@ static void answer_refused(Connection *connection, Command *command)
 {
 	trace(command_refuse, "connection=%p device=%u:%u", (void *)connection,
 	      command->major, command->minor);
-	connection->suspect = true;
 	disposal_close(connection->host->lanes, &command->fd);
-	report_command(command);
+	report_command(command, &connection->reports);
 	session_answer(&connection->session, command);
 }
 
@@ -141,7 +151,12 @@ static void submit(Connection *connection)
 	command->connection = connection;
 	command->peer = connection->peer;
 	command->arrival = g_get_monotonic_time();
+	/* The client waits for the answer: it is not in the midst of sending,
+	 * and will notice before it sends the next request. */
+	if (connection->draining)
+		shut_out(connection);
 	if (!backend_select(command)) {
+		connection->proven = false;
 		answer_refused(connection, command);
 		return;
 	}
@@ -154,16 +169,6 @@ static void submit(Connection *connection)
 		connection->executing = NULL;
 		answer_refused(connection, command);
 	}
-}
-
-/* Nothing has come for now. While it drains, a client that waits for nothing
- * is shut out: each byte that it sends fails from now on, and it knows that;
- * what it sent before is read, and answered, before the end is. */
-static void wait_for_bytes(Connection *connection)
-{
-	if (connection->draining && !session_is_busy(&connection->session))
-		shutdown(connection->watch.fd, SHUT_RD);
-	set_events(connection, EPOLLIN);
 }
 
 /* Goes on until the session waits for the client, the device or room in the
@@ -182,10 +187,10 @@ static void pump(Connection *connection, bool readable)
 		case SESSION_WANTS_READ:
 			if (readable && receive(connection, bytes, size))
 				continue;
-			wait_for_bytes(connection);
+			set_events(connection, EPOLLIN);
 			return;
 		case SESSION_WANTS_WRITE:
-			readable = connection->draining;
+			readable = false;
 			if (transmit(connection, bytes, size))
 				continue;
 			set_events(connection, EPOLLOUT);
@@ -224,6 +229,9 @@ void connection_answer(Connection *connection, Command *command)
 	      (void *)connection, command->major, command->minor,
 	      command->reply.status);
 	connection->executing = NULL;
+	connection->stirred = true;
+	connection->proven = command->from_device;
+	report_command(command, &connection->reports);
 	session_answer(&connection->session, command);
 	pump(connection, false);
 }
@@ -266,6 +274,7 @@ void connection_free(Connection *connection)
 	descriptor = session_steal_descriptor(&connection->session);
 	disposal_close(host->lanes, &descriptor);
 	session_deinit(&connection->session);
+	report_limit_clear(&connection->reports);
 	poller_remove(host->poller, &connection->watch);
 	disposal_close_socket(host->lanes, &connection->watch.fd);
 	g_free(connection);
@@ -274,8 +283,24 @@ void connection_free(Connection *connection)
 void connection_drain(Connection *connection)
 {
 	connection->draining = true;
+	connection->stirred = false;
 	if (!connection->executing)
 		pump(connection, true);
+}
+
+static bool has_bytes(const Connection *connection)
+{
+	int size = 0;
+
+	return ioctl(connection->watch.fd, FIONREAD, &size) == 0 && size > 0;
+}
+
+void connection_shut_out_if_quiet(Connection *connection)
+{
+	if (!connection->executing && !connection->stirred &&
+	    !session_is_busy(&connection->session) && !has_bytes(connection))
+		shut_out(connection);
+	connection->stirred = false;
 }
 
 GList *connection_link(Connection *connection)

@@ -20,6 +20,7 @@
 typedef struct Disposal {
 	Task task;
 	int fd;
+	bool is_client;
 } Disposal;
 
 static const LaneLimits limits = {
@@ -27,18 +28,21 @@ static const LaneLimits limits = {
 	.patient = true,
 };
 
-static atomic_uint pending;
+static atomic_uint pending, pending_sockets;
 
 static void disposal_run(Task *task)
 {
 	Disposal *disposal = (Disposal *)task;
+	bool is_client = disposal->is_client;
 
 	close(disposal->fd);
 	g_free(disposal);
+	if (is_client)
+		atomic_fetch_sub(&pending_sockets, 1);
 	atomic_fetch_sub(&pending, 1);
 }
 
-static void push(Lanes *lanes, uint64_t key, int *fd)
+static void push(Lanes *lanes, uint64_t key, int *fd, bool is_client)
 {
 	Disposal *disposal;
 
@@ -47,13 +51,16 @@ static void push(Lanes *lanes, uint64_t key, int *fd)
 	disposal = g_new0(Disposal, 1);
 	disposal->task.run = disposal_run;
 	disposal->fd = g_steal_fd(fd);
+	disposal->is_client = is_client;
+	if (is_client)
+		atomic_fetch_add(&pending_sockets, 1);
 	atomic_fetch_add(&pending, 1);
 	lanes_push(lanes, key, &limits, &disposal->task);
 }
 
 void disposal_close(Lanes *lanes, int *fd)
 {
-	push(lanes, DISPOSAL_KEY, fd);
+	push(lanes, DISPOSAL_KEY, fd, false);
 }
 
 /* After the shutdown nothing more can get into the socket. */
@@ -69,12 +76,17 @@ void disposal_close_socket(Lanes *lanes, int *fd)
 	if (*fd < 0)
 		return;
 	shutdown(*fd, SHUT_RDWR);
-	push(lanes, is_empty(*fd) ? EMPTY_SOCKET_KEY : DISPOSAL_KEY, fd);
+	push(lanes, is_empty(*fd) ? EMPTY_SOCKET_KEY : DISPOSAL_KEY, fd, true);
 }
 
 unsigned int disposal_pending(void)
 {
 	return atomic_load(&pending);
+}
+
+unsigned int disposal_pending_sockets(void)
+{
+	return atomic_load(&pending_sockets);
 }
 
 void disposal_wait(unsigned int milliseconds)

@@ -20,6 +20,10 @@
  * that the first command after days finds it. */
 #define IDLE_SECONDS 10
 
+/* Empty lanes stay, as their devices will be back; beyond so many, they are
+ * looked through for those that can go. */
+#define LANES_KEPT 256
+
 /* Enough for SG_IO and a formatted message, far below the default 8 MiB. */
 #define STACK_SIZE (256 * 1024)
 
@@ -40,7 +44,7 @@ typedef struct Sleeper {
 
 struct Lanes {
 	pthread_mutex_t lock;
-	GHashTable *by_key;   /* of Lane; only those with tasks or threads */
+	GHashTable *by_key;   /* of Lane, also some that are empty */
 	GQueue runnable;      /* of Lane.link */
 	GQueue idle;          /* of Sleeper.link; the last to sleep is first */
 	unsigned int coming;  /* threads woken or started to look for work */
@@ -53,12 +57,21 @@ Lanes *lanes_new(unsigned int ceiling)
 	Lanes *lanes = g_new0(Lanes, 1);
 
 	pthread_mutex_init(&lanes->lock, NULL);
-	lanes->by_key = g_hash_table_new(g_int64_hash, g_int64_equal);
+	lanes->by_key = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
+					      g_free);
 	lanes->ceiling = ceiling;
 	return lanes;
 }
 
 static bool start_thread(Lanes *lanes);
+
+static gboolean is_empty(gpointer key, gpointer lane, gpointer data)
+{
+	(void)key;
+	(void)data;
+	return ((Lane *)lane)->tasks.length == 0 &&
+	       ((Lane *)lane)->running == 0;
+}
 
 static Lane *lane_get(Lanes *lanes, uint64_t key, const LaneLimits *limits)
 {
@@ -66,6 +79,8 @@ static Lane *lane_get(Lanes *lanes, uint64_t key, const LaneLimits *limits)
 
 	if (lane)
 		return lane;
+	if (g_hash_table_size(lanes->by_key) >= LANES_KEPT)
+		g_hash_table_foreach_remove(lanes->by_key, is_empty, NULL);
 	lane = g_new0(Lane, 1);
 	lane->key = key;
 	lane->limits = *limits;
@@ -85,17 +100,6 @@ static void lane_update(Lanes *lanes, Lane *lane)
 	if (!runnable && lane->is_runnable)
 		g_queue_unlink(&lanes->runnable, &lane->link);
 	lane->is_runnable = runnable;
-}
-
-/* The same for a lane that may have lost its last task or thread: then it
- * ends. */
-static void lane_release(Lanes *lanes, Lane *lane)
-{
-	lane_update(lanes, lane);
-	if (lane->tasks.length > 0 || lane->running > 0)
-		return;
-	g_hash_table_remove(lanes->by_key, &lane->key);
-	g_free(lane);
 }
 
 /* The next task; its lane has had its turn. From here on the task is the
@@ -146,7 +150,7 @@ static void run_task(Lanes *lanes, Lane *lane, Task *task)
 	task->run(task);
 	pthread_mutex_lock(&lanes->lock);
 	lane->running--;
-	lane_release(lanes, lane);
+	lane_update(lanes, lane);
 }
 
 /* False: it took too long. */
@@ -252,7 +256,7 @@ bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 	if (!accepted) {
 		task->lane = NULL;
 		g_queue_unlink(&lane->tasks, &task->link);
-		lane_release(lanes, lane);
+		lane_update(lanes, lane);
 	}
 	unlock_and_wake(lanes, sleeper);
 	return accepted;
@@ -266,7 +270,7 @@ bool lanes_cancel(Lanes *lanes, Task *task)
 	lane = g_steal_pointer(&task->lane);
 	if (lane) {
 		g_queue_unlink(&lane->tasks, &task->link);
-		lane_release(lanes, lane);
+		lane_update(lanes, lane);
 	}
 	pthread_mutex_unlock(&lanes->lock);
 	return lane != NULL;

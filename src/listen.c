@@ -24,6 +24,10 @@
 /* Bursts of connects must not fail; the kernel cuts it to somaxconn. */
 #define BACKLOG 4096
 
+/* How often, and at what interval in microseconds, to try for the lock. */
+#define LOCK_TRIES 300
+#define LOCK_PAUSE 10000
+
 static bool set_nonblocking(int fd, GError **error)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -83,15 +87,27 @@ static bool is_same_file(int fd, const char *name)
 	       open_file.st_ino == named_file.st_ino;
 }
 
-/* Waits for another starter; the file goes away again, so the lock counts only
- * where the name still belongs to the file that was locked. */
+/* Waits for another starter to finish, for a time: signals are blocked, so a
+ * lock that somebody keeps must not hold us for good. */
+static bool lock_in_time(int fd)
+{
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK || tries == LOCK_TRIES)
+			return false;
+		g_usleep(LOCK_PAUSE);
+	}
+	return true;
+}
+
+/* The file goes away again, so the lock counts only where the name still
+ * belongs to the file that was locked. */
 static int take_lock(const char *name, const char *path, GError **error)
 {
 	for (;;) {
 		autofd fd = open(
 			name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-		if (fd < 0 || flock(fd, LOCK_EX) < 0) {
+		if (fd < 0 || !lock_in_time(fd)) {
 			error_set_errno(error,
 					"cannot lock '%s' beside socket '%s'",
 					name, path);
@@ -115,14 +131,15 @@ static int unix_socket(void)
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* Whether somebody listens; a full backlog (EAGAIN) means that, too. */
+/* Whether somebody listens; a full backlog (EAGAIN) means that, too. Its owner
+ * may just have removed it. */
 static bool is_live(const char *name)
 {
 	struct sockaddr_un address = address_of(name);
 	autofd fd = unix_socket();
 
 	return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
-	       errno != ECONNREFUSED;
+	       (errno != ECONNREFUSED && errno != ENOENT);
 }
 
 static bool may_replace(const char *name, const char *path, GError **error)
@@ -152,11 +169,23 @@ static bool may_replace(const char *name, const char *path, GError **error)
 	return true;
 }
 
-static bool set_permissions(const char *name, const ListenOptions *options)
+/* The mode belongs to the socket before it has a name, so that no name has to
+ * be followed: others may be able to write to the directory. */
+static bool bind_with_mode(int fd, const char *name, mode_t mode)
 {
-	if (lchown(name, options->owner, options->group) < 0)
+	struct sockaddr_un address = address_of(name);
+	mode_t mask;
+	int result;
+
+	if (mode == (mode_t)-1)
+		return bind(fd, (struct sockaddr *)&address, sizeof(address)) ==
+		       0;
+	if (fchmod(fd, mode) < 0)
 		return false;
-	return options->mode == (mode_t)-1 || chmod(name, options->mode) == 0;
+	mask = umask(0);
+	result = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	umask(mask);
+	return result == 0;
 }
 
 static bool remember(ListenSocket *sock, const char *name)
@@ -170,25 +199,22 @@ static bool remember(ListenSocket *sock, const char *name)
 	return true;
 }
 
-/* Until the rename nobody but us knows the temporary name. */
 static bool bind_and_rename(const ListenOptions *options, const char *temporary,
 			    const char *name, ListenSocket *ret_socket)
 {
-	struct sockaddr_un address = address_of(temporary);
 	autofd fd = unix_socket();
+	int saved;
 
-	if (fd < 0)
+	if (fd < 0 || !bind_with_mode(fd, temporary, options->mode))
 		return false;
-	unlink(temporary); /* of a process with our number that was killed */
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return false;
-	if (set_permissions(temporary, options) && listen(fd, BACKLOG) == 0 &&
-	    remember(ret_socket, temporary) && rename(temporary, name) == 0) {
+	if (lchown(temporary, options->owner, options->group) == 0 &&
+	    listen(fd, BACKLOG) == 0 && remember(ret_socket, temporary) &&
+	    rename(temporary, name) == 0) {
 		ret_socket->fd = g_steal_fd(&fd);
 		ret_socket->path = options->path;
 		return true;
 	}
-	int saved = errno;
+	saved = errno;
 	unlink(temporary);
 	errno = saved;
 	return false;
@@ -205,7 +231,9 @@ static bool bind_in_directory(const ListenOptions *options,
 
 	if (lock < 0)
 		return false;
-	snprintf(temporary, sizeof(temporary), ".pr-helper.%d", (int)getpid());
+	/* Not to be guessed, nor left by a process with our number. */
+	snprintf(temporary, sizeof(temporary), ".pr-helper.%08x%08x",
+		 g_random_int(), g_random_int());
 	ok = may_replace(name, options->path, error);
 	if (ok && !bind_and_rename(options, temporary, name, ret_socket)) {
 		error_set_errno(error, "cannot listen on '%s'", options->path);
@@ -230,6 +258,11 @@ bool listen_bind(const ListenOptions *options, ListenSocket *ret_socket,
 			  "Unix sockets allow",
 			  options->path,
 			  sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+		return false;
+	}
+	if (g_str_has_suffix(options->path, "/")) {
+		error_set(error, "socket path '%s' names a directory",
+			  options->path);
 		return false;
 	}
 	if (!enter_directory(options->path, &back, error))

@@ -30,6 +30,7 @@ typedef struct Daemon {
 	ListenSocket socket;
 	PidFile pidfile;
 	int parent; /* that waits, with -d; or -1 */
+	Poller *poller;
 	Server *server;
 	GMainLoop *loop;
 } Daemon;
@@ -67,6 +68,12 @@ static bool create_pidfile(Daemon *daemon, GError **error)
 	       pidfile_create(daemon->options.pidfile, &daemon->pidfile, error);
 }
 
+/* Told before the socket appears, and QEMU with it. */
+static bool can_serve(GError **error)
+{
+	return privileges_suffice(backend_capabilities(), error);
+}
+
 static bool drop_privileges(const Daemon *daemon, GError **error)
 {
 	Privileges privileges = {
@@ -94,7 +101,10 @@ static bool create_server(Daemon *daemon, GError **error)
 			    "serving at most %u clients, as only %u files may "
 			    "be open; raise LimitNOFILE= for more",
 			    limits.max_clients, descriptors);
-	daemon->server = server_new(daemon->socket.fd, &limits, error);
+	daemon->poller = poller_new(error);
+	if (daemon->poller)
+		daemon->server = server_new(daemon->poller, daemon->socket.fd,
+					    &limits, error);
 	return daemon->server != NULL;
 }
 
@@ -123,9 +133,10 @@ static bool start(Daemon *daemon, GError **error)
 		return false;
 	log_init(options->log_target, options->daemon);
 	log_set_level(options->log_level);
-	return create_pidfile(daemon, error) && open_socket(daemon, error) &&
-	       drop_privileges(daemon, error) && create_server(daemon, error) &&
-	       signals_watch(ended, daemon, error);
+	return can_serve(error) && create_pidfile(daemon, error) &&
+	       open_socket(daemon, error) && drop_privileges(daemon, error) &&
+	       create_server(daemon, error) &&
+	       signals_watch(daemon->poller, ended, daemon, error);
 }
 
 static void run(Daemon *daemon)
@@ -142,6 +153,7 @@ static void stop(Daemon *daemon)
 {
 	listen_unlink(&daemon->socket);
 	server_free(daemon->server);
+	poller_free(daemon->poller);
 	pidfile_remove(&daemon->pidfile);
 	g_main_loop_unref(daemon->loop);
 	g_free(daemon->options.pidfile);

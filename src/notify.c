@@ -6,6 +6,12 @@
 
 #include <systemd/sd-daemon.h>
 
+/* While it stops, it asks systemd for a little more time, again and again. So
+ * the unit's TimeoutStopSec= can be short: it bounds a loop that is stuck, and
+ * what comes after the loop, where a thread hangs in the kernel. */
+#define ASK_INTERVAL   500 /* milliseconds */
+#define EXTENSION_USEC "2500000"
+
 static gboolean feed_watchdog(gpointer data)
 {
 	(void)data;
@@ -23,7 +29,16 @@ void notify_ready(void)
 			      NULL);
 }
 
+static gboolean ask_for_time(gpointer data)
+{
+	(void)data;
+	sd_notify(0, "EXTEND_TIMEOUT_USEC=" EXTENSION_USEC);
+	return G_SOURCE_CONTINUE;
+}
+
 void notify_stopping(void)
 {
-	sd_notify(0, "STOPPING=1\nSTATUS=Answering what clients have sent.");
+	sd_notify(0, "STOPPING=1\nSTATUS=Answering what clients have sent.\n"
+		     "EXTEND_TIMEOUT_USEC=" EXTENSION_USEC);
+	g_timeout_add(ASK_INTERVAL, ask_for_time, NULL);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One GSource over an epoll descriptor. The hard rule: a watch that was
- * removed is never called again, not even for an event already fetched.
+ * One GSource over an epoll descriptor, and GLib's polling done by that
+ * descriptor, too. The hard rule: a watch that was removed is never called
+ * again, not even for an event already fetched.
  */
 #include "poller.h"
 
@@ -22,7 +23,73 @@ struct Poller {
 	int next;    /* the next one to deliver */
 	void (*turn)(void *data);
 	void *turn_data;
+
+	GPollFunc inherited; /* what polled for GLib before */
+	int wakeup; /* GLib's own descriptor, once it is in the epoll set */
 };
+
+/* A GPollFunc is given no data; the default main context has one poller. */
+static Poller *the_poller;
+
+/* The descriptors that GLib wants polled, where they are what they are as a
+ * rule: its own wake-up and our epoll descriptor. */
+typedef struct Usual {
+	GPollFD *wakeup, *epoll;
+} Usual;
+
+static bool is_usual(const Poller *poller, GPollFD *fds, guint count,
+		     Usual *ret_usual)
+{
+	if (count != 2 || fds[0].events != G_IO_IN)
+		return false;
+	*ret_usual = fds[0].fd == poller->epoll ? (Usual) { &fds[1], &fds[0] }
+						: (Usual) { &fds[0], &fds[1] };
+	return ret_usual->epoll->fd == poller->epoll;
+}
+
+/* A watch of NULL stands for GLib's wake-up. */
+static bool adopt_wakeup(Poller *poller, int wakeup)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (poller->wakeup == wakeup)
+		return true;
+	if (epoll_ctl(poller->epoll, EPOLL_CTL_ADD, wakeup, &event) < 0 &&
+	    errno != EEXIST)
+		return false;
+	poller->wakeup = wakeup;
+	return true;
+}
+
+static void fetch(Poller *poller, int timeout)
+{
+	poller->fetched =
+		epoll_wait(poller->epoll, poller->batch, BATCH, timeout);
+	poller->next = 0;
+}
+
+/* Polls for GLib. As a rule one epoll_wait() does, instead of a poll() that
+ * says no more than that there is something to fetch. */
+static gint poll_for_glib(GPollFD *fds, guint count, gint timeout)
+{
+	Poller *poller = the_poller;
+	Usual usual;
+
+	poller->fetched = 0;
+	if (!is_usual(poller, fds, count, &usual) ||
+	    !adopt_wakeup(poller, usual.wakeup->fd))
+		return poller->inherited(fds, count, timeout);
+
+	usual.wakeup->revents = 0;
+	usual.epoll->revents = 0;
+	fetch(poller, timeout);
+	for (int i = 0; i < poller->fetched; i++)
+		if (poller->batch[i].data.ptr)
+			usual.epoll->revents = G_IO_IN;
+		else
+			usual.wakeup->revents = G_IO_IN;
+	return !!usual.wakeup->revents + !!usual.epoll->revents;
+}
 
 static gboolean poller_dispatch(GSource *source, GSourceFunc callback,
 				gpointer data)
@@ -31,8 +98,8 @@ static gboolean poller_dispatch(GSource *source, GSourceFunc callback,
 
 	(void)callback;
 	(void)data;
-	poller->fetched = epoll_wait(poller->epoll, poller->batch, BATCH, 0);
-	poller->next = 0;
+	if (poller->fetched <= 0) /* somebody else has polled */
+		fetch(poller, 0);
 	if (poller->turn)
 		poller->turn(poller->turn_data);
 	while (poller->next < poller->fetched) {
@@ -42,6 +109,7 @@ static gboolean poller_dispatch(GSource *source, GSourceFunc callback,
 		if (watch)
 			watch->ready(watch, event->events);
 	}
+	poller->fetched = 0;
 	return G_SOURCE_CONTINUE;
 }
 
@@ -55,11 +123,22 @@ static GSourceFuncs poller_funcs = {
 	.finalize = poller_finalize,
 };
 
+static void poll_in_place_of_glib(Poller *poller)
+{
+	GMainContext *context = g_main_context_default();
+
+	poller->wakeup = -1;
+	poller->inherited = g_main_context_get_poll_func(context);
+	the_poller = poller;
+	g_main_context_set_poll_func(context, poll_for_glib);
+}
+
 Poller *poller_new(GError **error)
 {
 	autofd epoll = epoll_create1(EPOLL_CLOEXEC);
 	GSource *source;
 
+	g_assert(!the_poller);
 	if (epoll < 0) {
 		error_set_errno(error, "cannot create an epoll descriptor");
 		return NULL;
@@ -71,6 +150,7 @@ Poller *poller_new(GError **error)
 	 * around each dispatch, and wakes itself up for that. */
 	g_source_set_can_recurse(source, TRUE);
 	g_source_attach(source, NULL);
+	poll_in_place_of_glib((Poller *)source);
 	return (Poller *)source;
 }
 
@@ -78,6 +158,9 @@ void poller_free(Poller *poller)
 {
 	if (!poller)
 		return;
+	g_main_context_set_poll_func(g_main_context_default(),
+				     poller->inherited);
+	the_poller = NULL;
 	g_source_destroy(&poller->source);
 	g_source_unref(&poller->source);
 }

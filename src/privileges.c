@@ -33,13 +33,17 @@ static bool have(unsigned int capability)
 	return capng_have_capability(CAPNG_EFFECTIVE, capability);
 }
 
-/* What is to be kept has to be there in the first place. */
-static bool has_wanted(const Privileges *privileges, GError **error)
+bool privileges_suffice(uint64_t capabilities, GError **error)
 {
+	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_get_caps_process() < 0) {
+		error_set(error, "cannot read its capabilities");
+		return false;
+	}
 	for (unsigned int i = 0; i <= (unsigned int)CAP_LAST_CAP; i++) {
 		g_autofree char *name = NULL;
 
-		if (!wanted(privileges, i) ||
+		if (!(capabilities >> i & 1) ||
 		    capng_have_capability(CAPNG_PERMITTED, i))
 			continue;
 		name = name_of(i);
@@ -61,9 +65,16 @@ static void select_wanted(const Privileges *privileges)
 				     CAPNG_EFFECTIVE | CAPNG_PERMITTED, i);
 }
 
-static bool changes_identity(const Privileges *privileges)
+static bool is_identity(const Privileges *privileges)
 {
-	return privileges->user != (uid_t)-1 || privileges->group != (gid_t)-1;
+	uid_t ruid, euid, suid, user = privileges->user;
+	gid_t rgid, egid, sgid, group = privileges->group;
+
+	return getresuid(&ruid, &euid, &suid) == 0 &&
+	       getresgid(&rgid, &egid, &sgid) == 0 && ruid == euid &&
+	       euid == suid && rgid == egid && egid == sgid &&
+	       (user == (uid_t)-1 || user == euid) &&
+	       (group == (gid_t)-1 || group == egid);
 }
 
 static bool drop(const Privileges *privileges)
@@ -74,7 +85,7 @@ static bool drop(const Privileges *privileges)
 	if (may_set_groups && setgroups(0, NULL) < 0)
 		return false;
 	select_wanted(privileges);
-	if (changes_identity(privileges))
+	if (!is_identity(privileges))
 		return capng_change_id((int)privileges->user,
 				       (int)privileges->group,
 				       may_clear_bounding ? CAPNG_CLEAR_BOUNDING
@@ -143,14 +154,7 @@ static bool verify_groups(GError **error)
 
 static bool verify_identity(const Privileges *privileges, GError **error)
 {
-	uid_t ruid, euid, suid, user = privileges->user;
-	gid_t rgid, egid, sgid, group = privileges->group;
-
-	if (getresuid(&ruid, &euid, &suid) == 0 &&
-	    getresgid(&rgid, &egid, &sgid) == 0 && ruid == euid &&
-	    euid == suid && rgid == egid && egid == sgid &&
-	    (user == (uid_t)-1 || user == euid) &&
-	    (group == (gid_t)-1 || group == egid))
+	if (is_identity(privileges))
 		return true;
 	error_set(error, "could not take on the user and group it was told to");
 	return false;
@@ -188,16 +192,14 @@ bool privileges_drop(const Privileges *privileges, GError **error)
 {
 	bool may_clear_bounding;
 
-	capng_clear(CAPNG_SELECT_ALL);
-	if (capng_get_caps_process() < 0) {
-		error_set(error, "cannot read its capabilities");
-		return false;
-	}
-	if (!has_wanted(privileges, error))
+	if (!privileges_suffice(privileges->capabilities, error))
 		return false;
 	may_clear_bounding = have(CAP_SETPCAP);
 	if (!drop(privileges)) {
-		error_set_errno(error, "cannot drop privileges");
+		error_set(error,
+			  "cannot drop privileges or change to the user and "
+			  "group; that needs CAP_SETUID, CAP_SETGID and "
+			  "CAP_SETPCAP, as root has");
 		return false;
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

@@ -4,8 +4,7 @@
  */
 #include "rate-limit.h"
 
-bool rate_limit_admit(RateLimit *limit, int64_t now,
-		      unsigned int *ret_suppressed)
+bool rate_limit_admit(RateLimit *limit, int64_t now)
 {
 	if (limit->since == 0 || now - limit->since >= limit->interval) {
 		limit->since = now;
@@ -16,7 +15,6 @@ bool rate_limit_admit(RateLimit *limit, int64_t now,
 		return false;
 	}
 	limit->admitted++;
-	*ret_suppressed = rate_limit_take_suppressed(limit);
 	return true;
 }
 

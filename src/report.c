@@ -9,13 +9,18 @@
 #include <inttypes.h>
 
 #include "log.h"
-#include "rate-limit.h"
 #include "sysfs.h"
 
 #define SECOND ((int64_t)1000 * 1000)
 
-static RateLimit command_limit = { .interval = 10 * SECOND, .burst = 200 };
-static RateLimit peer_limit = { .interval = 10 * SECOND, .burst = 20 };
+#define INTERVAL (10 * SECOND)
+
+/* Records of one client's commands in an interval, and breaches of all. */
+#define COMMAND_BURST 100
+#define PEER_BURST    20
+
+/* Of clients that have gone, and of those that break the protocol. */
+static ReportLimit gone_limit, peer_limit;
 
 /* The text of a record and its fields, built side by side. */
 typedef struct Record {
@@ -93,9 +98,10 @@ static void add_parameters(Record *record, const Command *command)
 	ScsiPrParameters parameters;
 
 	if (has_type(pr->service_action)) {
-		g_string_append_printf(record->text, ", type %s",
-				       scsi_pr_type_name(pr->type));
+		g_string_append_printf(record->text, ", type %s (%u)",
+				       scsi_pr_type_name(pr->type), pr->type);
 		field(record, "PR_TYPE=%u", pr->type);
+		field(record, "PR_TYPE_NAME=%s", scsi_pr_type_name(pr->type));
 	}
 	if (!scsi_pr_parameters_get(pr->service_action, command->data,
 				    pr->length, &parameters))
@@ -138,6 +144,8 @@ static void add_sense(Record *record, const Command *command)
 			       scsi_sense_code_text(sense.asc, sense.ascq));
 	field(record, "PR_SENSE=%X/%02X/%02X", sense.key, sense.asc,
 	      sense.ascq);
+	field(record, "PR_SENSE_TEXT=%s",
+	      scsi_sense_code_text(sense.asc, sense.ascq));
 }
 
 static void add_answer(Record *record, const Command *command)
@@ -149,9 +157,11 @@ static void add_answer(Record *record, const Command *command)
 			       scsi_status_name(status), status);
 	field(record, "PR_STATUS=%s", scsi_status_name(status));
 	add_sense(record, command);
-	if (!command->from_device)
+	if (!command->from_device) {
 		g_string_append_printf(record->text, ", by the helper: %s",
 				       command->reason);
+		field(record, "PR_REASON=%s", command->reason);
+	}
 	g_string_append_printf(record->text, ", %" PRId64 ".%03" PRId64 " ms",
 			       duration / 1000, duration % 1000);
 	field(record, "PR_DURATION_USEC=%" PRId64, duration);
@@ -169,11 +179,13 @@ static LogLevel level_of(const Command *command)
 	return LOG_LEVEL_DEBUG;
 }
 
-static void tell_suppressed(unsigned int suppressed)
+static void tell_suppressed(ReportLimit *limit)
 {
+	unsigned int suppressed = rate_limit_take_suppressed(&limit->rate);
+
 	if (suppressed > 0)
 		log_message(LOG_LEVEL_WARNING,
-			    "%u messages were suppressed, as clients caused "
+			    "%u messages were suppressed, as a client caused "
 			    "too many",
 			    suppressed);
 }
@@ -181,27 +193,34 @@ static void tell_suppressed(unsigned int suppressed)
 /* The flood may be over: the count must not wait for the next message. */
 static gboolean end_interval(gpointer data)
 {
-	tell_suppressed(rate_limit_take_suppressed(data));
+	ReportLimit *limit = data;
+
+	limit->timer = 0;
+	tell_suppressed(limit);
 	return G_SOURCE_REMOVE;
 }
 
 /* Who asks for debug messages wants all of them. */
-static bool admit(RateLimit *limit, LogLevel level)
+static bool admit(ReportLimit *limit, unsigned int burst, LogLevel level)
 {
-	unsigned int suppressed = 0;
-
+	limit->rate.interval = INTERVAL;
+	limit->rate.burst = burst;
 	if (!log_wants(level))
 		return false;
 	if (level == LOG_LEVEL_DEBUG)
 		return true;
-	if (!rate_limit_admit(limit, g_get_monotonic_time(), &suppressed)) {
-		if (limit->suppressed == 1)
-			g_timeout_add((guint)(limit->interval / 1000),
-				      end_interval, limit);
-		return false;
-	}
-	tell_suppressed(suppressed);
-	return true;
+	if (rate_limit_admit(&limit->rate, g_get_monotonic_time()))
+		return true;
+	if (!limit->timer)
+		limit->timer =
+			g_timeout_add(INTERVAL / 1000, end_interval, limit);
+	return false;
+}
+
+void report_limit_clear(ReportLimit *limit)
+{
+	g_clear_handle_id(&limit->timer, g_source_remove);
+	tell_suppressed(limit);
 }
 
 bool report_wants(const Command *command)
@@ -209,12 +228,12 @@ bool report_wants(const Command *command)
 	return log_wants(level_of(command));
 }
 
-void report_command(const Command *command)
+void report_command(const Command *command, ReportLimit *limit)
 {
 	LogLevel level = level_of(command);
 	Record record;
 
-	if (!admit(&command_limit, level))
+	if (!admit(limit ? limit : &gone_limit, COMMAND_BURST, level))
 		return;
 	record = record_new();
 	add_request(&record, command);
@@ -226,7 +245,7 @@ void report_late(const Command *command)
 {
 	Record record;
 
-	if (!admit(&command_limit, LOG_LEVEL_WARNING))
+	if (!admit(&gone_limit, COMMAND_BURST, LOG_LEVEL_WARNING))
 		return;
 	record = record_new();
 	add_request(&record, command);
@@ -239,7 +258,7 @@ void report_peer(const Peer *peer, const char *what)
 {
 	Record record;
 
-	if (!admit(&peer_limit, LOG_LEVEL_WARNING))
+	if (!admit(&peer_limit, PEER_BURST, LOG_LEVEL_WARNING))
 		return;
 	record = record_new();
 	add_peer(&record, peer);

@@ -31,12 +31,17 @@
 #define DESCRIPTORS_RESERVED 512
 #define DESCRIPTORS_OWN      64
 
-/* With so many waiting to be closed, nobody may add to them. */
+/* With so many waiting to be closed, only clients that have used a device
+ * properly may send. */
 #define DISPOSAL_MANY 512
 
 /* How long the end waits for sockets to be closed, in milliseconds. A process
  * whose threads hang in the kernel keeps what is still open then. */
 #define DISPOSAL_PATIENCE 500
+
+/* A client that has sent nothing for so long while the server drains is not
+ * about to, in milliseconds. */
+#define QUIET 100
 
 struct Server {
 	ConnectionHost host; /* must be first */
@@ -47,6 +52,7 @@ struct Server {
 	int spare;      /* given up to accept, and refuse, when full */
 	guint pause;    /* a timer that ends a pause */
 	guint patience; /* a timer that ends the drain */
+	guint quiet;    /* a timer, while it drains */
 	void (*drained)(void *data);
 	void *drained_data;
 };
@@ -77,18 +83,18 @@ static void refuse(Server *server, int *client, const char *why)
  * slow must not get around the limit. */
 static bool is_full(const Server *server)
 {
-	return server->clients.length + disposal_pending() >=
+	return server->clients.length + disposal_pending_sockets() >=
 	       server->limits.max_clients;
 }
 
-static bool has_room(ConnectionHost *host, bool suspect)
+static bool has_room(ConnectionHost *host, bool proven)
 {
 	const Server *server = (Server *)host;
 	unsigned int pending = disposal_pending();
 	unsigned int used = DESCRIPTORS_OWN + 2 * server->clients.length +
 			    worker_disowned(host->worker) + pending;
 
-	if (suspect && pending > DISPOSAL_MANY)
+	if (!proven && pending > DISPOSAL_MANY)
 		return false;
 	/* A table that small has to do without. */
 	if (server->limits.descriptors < DESCRIPTORS_RESERVED + 2)
@@ -205,11 +211,18 @@ static void connection_ended(Connection *connection, ConnectionHost *host)
 static void command_answered(Command *command, void *data)
 {
 	(void)data;
-	report_command(command);
-	if (command->connection)
+	if (command->connection) {
 		connection_answer(command->connection, command);
-	else
-		command_free(command);
+		return;
+	}
+	report_command(command, NULL);
+	command_free(command);
+}
+
+/* On a worker thread. */
+static bool is_urgent(const Command *command)
+{
+	return report_wants(command) || trace_enabled[TRACE_command_answer];
 }
 
 static void command_returned_late(Command *command, void *data)
@@ -220,10 +233,11 @@ static void command_returned_late(Command *command, void *data)
 	report_late(command);
 }
 
-Server *server_new(int listener, const ServerLimits *limits, GError **error)
+Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
+		   GError **error)
 {
 	static const WorkerEvents events = {
-		.is_urgent = report_wants,
+		.is_urgent = is_urgent,
 		.answered = command_answered,
 		.returned_late = command_returned_late,
 	};
@@ -236,17 +250,20 @@ Server *server_new(int listener, const ServerLimits *limits, GError **error)
 	host->ended = connection_ended;
 	host->has_room = has_room;
 	host->lanes = lanes_new(WORKER_THREADS_MAX);
-	host->poller = poller_new(error);
-	if (host->poller)
-		host->worker =
-			worker_new(host->poller, host->lanes,
-				   limits->command_timeout, &events, error);
+	host->poller = poller;
+	host->worker = worker_new(host->poller, host->lanes,
+				  limits->command_timeout, &events, error);
 	if (!host->worker) {
 		server_free(server);
 		return NULL;
 	}
 	server->listening =
 		poller_add(host->poller, &server->listener, EPOLLIN);
+	if (!server->listening) {
+		error_set_errno(error, "cannot watch the listening socket");
+		server_free(server);
+		return NULL;
+	}
 	return server;
 }
 
@@ -276,6 +293,16 @@ static gboolean end_patience(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static gboolean shut_out_quiet(gpointer data)
+{
+	Server *server = data;
+	GList *link;
+
+	for (link = server->clients.head; link; link = link->next)
+		connection_shut_out_if_quiet(link->data);
+	return G_SOURCE_CONTINUE;
+}
+
 void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 		  void *data)
 {
@@ -289,6 +316,7 @@ void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 	server->drained_data = data;
 	server->patience =
 		g_timeout_add((guint)(patience / 1000), end_patience, server);
+	server->quiet = g_timeout_add(QUIET, shut_out_quiet, server);
 	for (link = server->clients.head; link; link = next) {
 		next = link->next;
 		connection_drain(link->data);
@@ -302,11 +330,11 @@ void server_free(Server *server)
 		return;
 	stop_listening(server);
 	g_clear_handle_id(&server->patience, g_source_remove);
+	g_clear_handle_id(&server->quiet, g_source_remove);
 	while (server->clients.length > 0)
 		connection_free(g_queue_pop_head_link(&server->clients)->data);
 	disposal_wait(DISPOSAL_PATIENCE);
 	worker_free(server->host.worker);
-	poller_free(server->host.poller);
 	fd_clear(&server->spare);
 	g_free(server);
 }

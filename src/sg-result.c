@@ -14,6 +14,9 @@ enum {
 	HOST_TIME_OUT = 0x03,
 	HOST_BAD_TARGET = 0x04,
 	HOST_ABORT = 0x05,
+	HOST_ERROR = 0x07,
+	HOST_RESET = 0x08,
+	HOST_SOFT_ERROR = 0x0b,
 	HOST_TRANSPORT_DISRUPTED = 0x0e,
 	HOST_TRANSPORT_FAILFAST = 0x0f,
 	HOST_TRANSPORT_MARGINAL = 0x14,
@@ -35,6 +38,9 @@ static ScsiSense transport_sense(const sg_io_hdr_t *io)
 		return (ScsiSense) { SCSI_SENSE_ABORTED_COMMAND, 0x05, 0x00 };
 	case HOST_TIME_OUT:
 	case HOST_ABORT:
+	case HOST_ERROR:
+	case HOST_RESET:
+	case HOST_SOFT_ERROR:
 		return sense_outcome_unknown;
 	case HOST_TRANSPORT_DISRUPTED:
 	case HOST_TRANSPORT_FAILFAST:

@@ -5,17 +5,21 @@
  */
 #include "signals.h"
 
-#include <glib-unix.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "error.h"
+#include "fd.h"
 
-typedef struct SignalWatch {
+/* The one of the process. */
+static struct {
+	Watch watch;
+	Poller *poller;
 	void (*ended)(int signal, void *data);
 	void *data;
-} SignalWatch;
+} signals = { .watch.fd = -1 };
 
 static sigset_t ending_signals(void)
 {
@@ -36,34 +40,31 @@ void signals_block(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static gboolean signal_ready(gint fd, GIOCondition condition, gpointer data)
+static void signal_ready(Watch *watch, uint32_t events)
 {
-	SignalWatch *watch = data;
 	struct signalfd_siginfo info;
 
-	(void)condition;
-	if (read(fd, &info, sizeof(info)) != sizeof(info))
-		return G_SOURCE_CONTINUE;
-	close(fd);
-	watch->ended((int)info.ssi_signo, watch->data);
-	g_free(watch);
-	return G_SOURCE_REMOVE;
+	(void)events;
+	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	poller_remove(signals.poller, watch);
+	fd_clear(&watch->fd);
+	signals.ended((int)info.ssi_signo, signals.data);
 }
 
-bool signals_watch(void (*ended)(int signal, void *data), void *data,
-		   GError **error)
+bool signals_watch(Poller *poller, void (*ended)(int signal, void *data),
+		   void *data, GError **error)
 {
 	sigset_t set = ending_signals();
-	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	SignalWatch *watch;
 
-	if (fd < 0) {
-		error_set_errno(error, "cannot watch for signals");
-		return false;
-	}
-	watch = g_new0(SignalWatch, 1);
-	watch->ended = ended;
-	watch->data = data;
-	g_unix_fd_add(fd, G_IO_IN, signal_ready, watch);
-	return true;
+	signals.poller = poller;
+	signals.ended = ended;
+	signals.data = data;
+	signals.watch.ready = signal_ready;
+	signals.watch.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals.watch.fd >= 0 &&
+	    poller_add(poller, &signals.watch, EPOLLIN))
+		return true;
+	error_set_errno(error, "cannot watch for signals");
+	return false;
 }

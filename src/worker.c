@@ -357,10 +357,15 @@ void worker_abandon(Worker *worker, Command *command)
 void worker_expire_all(Worker *worker)
 {
 	Job *job;
+	unsigned int count;
 
 	collect(worker);
-	while ((job = g_queue_peek_head(&worker->outstanding)))
-		expire(worker, job);
+	/* Those of now: an answer may bring the client's next command. */
+	for (count = worker->outstanding.length; count > 0; count--) {
+		job = g_queue_peek_head(&worker->outstanding);
+		if (job)
+			expire(worker, job);
+	}
 }
 
 unsigned int worker_outstanding(const Worker *worker)

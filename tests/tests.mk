@@ -29,12 +29,17 @@ tests_of = $(foreach test,$(notdir $(UNIT_TESTS)),\
 # The same black-box suite for this helper and the one that it replaces.
 BLACKBOX := $(foreach test,$(BLACKBOX_TESTS),\
 	'$(basename $(notdir $(test))):$(test) $(BUILD)/qemu-pr-helper' \
-	'$(basename $(notdir $(test))-reference):$(test) $(REFERENCE) --reference')
+	'$(basename $(notdir $(test)))-reference:$(test) $(REFERENCE) --reference')
 
 LINT := 'lint:tests/lint'
 INSTALL_TEST := 'install:tests/install $(BUILD)'
 VM := 'vm:tests/vm/run --timeout 900 tests/vm/all $(BUILD)/qemu-pr-helper' \
-	'vm-reference:tests/vm/run --timeout 900 tests/vm/all --reference $(REFERENCE)'
+	'vm-reference:tests/vm/run --timeout 900 tests/vm/all --reference $(REFERENCE)' \
+	'vm-systemd:tests/vm/run --systemd --timeout 900 tests/vm/all \
+		--in tests/vm/systemd $(BUILD)/qemu-pr-helper' \
+	'vm-guest:tests/vm/run --timeout 900 tests/vm/guest/test-guest.py \
+		$(BUILD)/qemu-pr-helper' \
+	'vm-newer-qemu:tests/vm/newer-qemu $(BUILD)/qemu-pr-helper'
 
 ASAN := $(BUILD)/asan
 TSAN := $(BUILD)/tsan
@@ -93,9 +98,23 @@ deps:
 # `make deps check` on a machine that has nothing: first the one, then the
 # other, also with -j.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
-$(BUILD)/flags: | deps
+$(BUILD)/flags $(BUILD)/paths asan-programs tsan-programs lint: | deps
 endif
 
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)
+
+# --- benchmark --------------------------------------------------------------
+
+$(BUILD)/bench/bench-client: tests/bench/bench-client.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CLIENT_LIBS)
+
+.PHONY: bench
+bench: all $(BUILD)/bench/bench-client
+	tests/vm/run --timeout 1200 tests/bench/bench.py \
+		$(abspath $(BUILD)/bench/bench-client) \
+		$(abspath $(BUILD)/qemu-pr-helper) $(REFERENCE) \
+		| tee $(BUILD)/bench/result
+	$(PYTHON) tests/bench/plot $(BUILD)/bench/result $(BUILD)/bench/result.svg

@@ -105,6 +105,7 @@ def _():
 @test("a transport error is never GOOD, and its sense says what to think of it")
 def _():
     known = {0x01: "B/05/00", 0x03: "B/2E/02", 0x04: "B/05/00", 0x05: "B/2E/02",
+             0x07: "B/2E/02", 0x08: "B/2E/02", 0x0B: "B/2E/02",
              0x0E: "B/08/00", 0x0F: "B/08/00", 0x14: "B/08/00"}
     for host in range(1, 0x20):
         for cdb, data in ((IN, None), (OUT, LIST)):

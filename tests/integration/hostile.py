@@ -32,7 +32,7 @@ SLOW = 2.0 if SANITIZED else 0.5
 daemon = Daemon("-q")
 
 # A flood of messages: sent first, looked at when the log's interval of 10 s is over.
-FLOOD, BURST, INTERVAL = 500, 200, 10
+FLOOD, BURST, INTERVAL = 500, 100, 10
 flooded = Daemon()
 with flooded.client() as _flooder:
     for _ in range(FLOOD):
@@ -172,6 +172,8 @@ def _():
             FuseFile() as file, FakeDevice(payload=b"payload!") as device, \
             small.client() as victim, small.client() as second, \
             LingeringSockets(100, seconds=3) as lingering:
+        # Only who has used a device is let through when much waits to be closed.
+        assert victim.command(IN, device.fd).payload == b"payload!"
         with small.client() as client:
             client.send(scsi.pr_out(scsi.REGISTER, length=8192), [NULL])
             client.send(bytes(1), [file.fd] * 100)

@@ -72,6 +72,15 @@ _stuck = _patient.client()
 _stuck.send(OUT[:9])     # and never the rest
 _patient.send(signal.SIGTERM)
 
+# The same, with clients that have sent much more than gets done.
+_pressed = Daemon()
+_pressed_crowd = Crowd(_pressed, FakeDevice(delay=30000), 12)
+_pressed_crowd.await_execution()
+for _client in _pressed_crowd.clients:
+    for _ in range(60):
+        _client.send(IN, [_pressed_crowd.device.fd])
+_pressed.send(signal.SIGTERM)
+
 
 @test("a device that hangs does not hold up another one, whatever the crowd before it")
 def _():
@@ -251,6 +260,12 @@ def _():
             assert crowd.answers() == {UNKNOWN: PER_DEVICE, NOT_SENT: 2}
         assert daemon.wait(3) == 0
         assert not os.path.exists(daemon.socket)
+
+
+@test("a stop has an end where clients have none")
+def _():
+    with _pressed, _pressed_crowd:
+        assert _pressed.wait() == 0
 
 
 @test("a stop has an end where a device has none, and all clients are answered")

@@ -8,7 +8,9 @@ cannot be ended, a device that hangs, does not keep a successor from serving.
 """
 import os
 import signal
+import threading
 import time
+from contextlib import ExitStack
 
 from daemon import Daemon, scratch, until
 from fakedevice import FakeDevice
@@ -92,6 +94,35 @@ def _():
                     client.reply(IN)
             except BrokenPipeError:
                 pass
+
+
+@test("busy clients lose nothing, and the end does not come between CDB and parameter list")
+def _():
+    def busy(client, device, failures):
+        try:
+            while True:
+                client.send(OUT, [device.fd])
+                try:
+                    client.send(LIST)
+                    client.reply(OUT)
+                except Exception as error:      # pylint: disable=broad-except
+                    failures.append(repr(error))
+                    return
+        except BrokenPipeError:
+            pass                                # it will connect anew
+    for _ in range(10):
+        failures = []
+        with Daemon("-q", "-q") as daemon, FakeDevice(readonly=1) as device, ExitStack() as stack:
+            clients = [stack.enter_context(daemon.client()) for _ in range(8)]
+            threads = [threading.Thread(target=busy, args=(client, device, failures))
+                       for client in clients]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.02)
+            assert daemon.stop() == 0
+            for thread in threads:
+                thread.join()
+        assert not failures, failures
 
 
 @test("a client that has connected and was not yet accepted sees the end, and hangs on nothing")

@@ -293,15 +293,11 @@ static void test_unlink_gone(void)
 static void test_left_lock(void)
 {
 	g_autofree char *lock = NULL;
-	g_autofree char *temporary = NULL;
-	g_autofree char *name = g_strdup_printf(".pr-helper.%d", (int)getpid());
 	ListenSocket sock;
 
 	set_up();
 	lock = g_build_filename(directory, ".sock.lock", NULL);
-	temporary = g_build_filename(directory, name, NULL);
 	file_write(lock, "");
-	file_write(temporary, "");
 	sock = bind_path();
 	end(&sock);
 	tear_down();

@@ -9,57 +9,53 @@
 static void test_burst(void)
 {
 	RateLimit limit = { .interval = 100, .burst = 3 };
-	unsigned int suppressed = 77;
 
-	for (unsigned int i = 0; i < 3; i++) {
-		g_assert_true(rate_limit_admit(&limit, 1000 + i, &suppressed));
-		g_assert_cmpuint(suppressed, ==, 0);
-	}
-	g_assert_false(rate_limit_admit(&limit, 1003, &suppressed));
-	g_assert_false(rate_limit_admit(&limit, 1099, &suppressed));
+	for (unsigned int i = 0; i < 3; i++)
+		g_assert_true(rate_limit_admit(&limit, 1000 + i));
+	g_assert_cmpuint(rate_limit_take_suppressed(&limit), ==, 0);
+	g_assert_false(rate_limit_admit(&limit, 1003));
+	g_assert_false(rate_limit_admit(&limit, 1099));
+	g_assert_cmpuint(rate_limit_take_suppressed(&limit), ==, 2);
+}
+
+static unsigned int admitted(RateLimit *limit, int64_t from, int64_t to)
+{
+	unsigned int count = 0;
+
+	for (int64_t now = from; now < to; now++)
+		if (rate_limit_admit(limit, now))
+			count++;
+	return count;
 }
 
 static void test_next_interval(void)
 {
 	RateLimit limit = { .interval = 100, .burst = 2 };
-	unsigned int suppressed, admitted = 0;
 
-	for (int64_t now = 1000; now < 1100; now++)
-		if (rate_limit_admit(&limit, now, &suppressed))
-			admitted++;
-	g_assert_cmpuint(admitted, ==, 2);
-	g_assert_true(rate_limit_admit(&limit, 1100, &suppressed));
-	g_assert_cmpuint(suppressed, ==, 98);
+	g_assert_cmpuint(admitted(&limit, 1000, 1100), ==, 2);
+	g_assert_true(rate_limit_admit(&limit, 1100));
+	g_assert_cmpuint(rate_limit_take_suppressed(&limit), ==, 98);
 	/* Told once. */
-	g_assert_true(rate_limit_admit(&limit, 1101, &suppressed));
-	g_assert_cmpuint(suppressed, ==, 0);
-	g_assert_false(rate_limit_admit(&limit, 1102, &suppressed));
+	g_assert_cmpuint(rate_limit_take_suppressed(&limit), ==, 0);
+	g_assert_true(rate_limit_admit(&limit, 1101));
+	g_assert_false(rate_limit_admit(&limit, 1102));
 }
 
 /* After a long silence there is one burst, not all that were saved up. */
 static void test_silence(void)
 {
 	RateLimit limit = { .interval = 100, .burst = 2 };
-	unsigned int suppressed, admitted = 0;
 
-	g_assert_true(rate_limit_admit(&limit, 1000, &suppressed));
-	for (int64_t now = 1000000; now < 1000100; now++)
-		if (rate_limit_admit(&limit, now, &suppressed))
-			admitted++;
-	g_assert_cmpuint(admitted, ==, 2);
+	g_assert_true(rate_limit_admit(&limit, 1000));
+	g_assert_cmpuint(admitted(&limit, 1000000, 1000100), ==, 2);
 }
 
 static void test_counts_add_up(void)
 {
 	RateLimit limit = { .interval = 7, .burst = 2 };
-	unsigned int total = 0, suppressed;
+	unsigned int total = admitted(&limit, 1, 1001);
 
-	for (int64_t now = 1; now <= 1000; now++)
-		if (rate_limit_admit(&limit, now, &suppressed))
-			total += 1 + suppressed;
-	while (!rate_limit_admit(&limit, 2000, &suppressed))
-		total++;
-	total += suppressed;
+	total += rate_limit_take_suppressed(&limit);
 	g_assert_cmpuint(total, ==, 1000);
 }
 
