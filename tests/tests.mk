@@ -10,8 +10,11 @@ REFERENCE := /usr/bin/qemu-pr-helper
 
 # The whole daemon on the fake back end; helpers of these programs have no #!.
 FAKE_TESTS := $(filter-out tests/integration/blackbox-% \
+	tests/integration/real-% \
 	tests/integration/test-client.py,\
 	$(shell grep -l '^\#!' tests/integration/*.py))
+# Those that need the real back end.
+REAL_TESTS := $(wildcard tests/integration/real-*.py)
 BLACKBOX_TESTS := $(wildcard tests/integration/blackbox-*.py)
 
 # $(call tests_of,BUILD,LABEL,ENVIRONMENT): the tests that every variant runs, as
@@ -31,6 +34,9 @@ BLACKBOX := $(foreach test,$(BLACKBOX_TESTS),\
 	'$(basename $(notdir $(test))):$(test) $(BUILD)/qemu-pr-helper' \
 	'$(basename $(notdir $(test)))-reference:$(test) $(REFERENCE) --reference')
 
+REAL := $(foreach test,$(REAL_TESTS),\
+	'$(basename $(notdir $(test))):$(test) $(BUILD)/qemu-pr-helper')
+
 LINT := 'lint:tests/lint'
 INSTALL_TEST := 'install:tests/install $(BUILD)'
 VM := 'vm:tests/vm/run --timeout 900 tests/vm/all $(BUILD)/qemu-pr-helper' \
@@ -49,7 +55,7 @@ SANITIZED := env SANITIZED=1 G_SLICE=always-malloc \
 	UBSAN_OPTIONS=print_stacktrace=1 \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
-FAST_TESTS = $(call tests_of,$(BUILD),,) $(BLACKBOX) $(INSTALL_TEST)
+FAST_TESTS = $(call tests_of,$(BUILD),,) $(BLACKBOX) $(REAL) $(INSTALL_TEST)
 ASAN_TESTS = $(call tests_of,$(ASAN),asan-,$(SANITIZED))
 TSAN_TESTS = $(call tests_of,$(TSAN),tsan-,$(SANITIZED))
 
