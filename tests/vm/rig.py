@@ -216,17 +216,28 @@ def partition(nexus):
     return node
 
 
-def linear_map(nexus, name):
-    """A device-mapper volume on a part of a disk; returns its device node."""
-    subprocess.run(["dmsetup", "create", "--noudevsync", name, "--table",
-                    f"0 8192 linear {nexus.sd} 2048"], check=True)
+def _map(name, table, *options):
+    subprocess.run(["dmsetup", "create", "--noudevsync", name, *options, "--table", table],
+                   check=True)
     minor = subprocess.run(["dmsetup", "info", "-c", "--noheadings", "-o", "minor", name],
                            check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
     return f"/dev/dm-{minor}"
 
 
+def linear_map(nexus, name):
+    """A device-mapper volume on a part of a disk; returns its device node."""
+    return _map(name, f"0 8192 linear {nexus.sd} 2048")
+
+
+def multipath_map(nexuses, name):
+    """A dm-multipath map over a disk's nexuses, as multipathd makes it; its device node."""
+    paths = " ".join(f"{nexus.sd} 1" for nexus in nexuses)
+    return _map(name, f"0 {SIZE // 512} multipath 0 0 1 1 round-robin 0 {len(nexuses)} 1 {paths}",
+                "--uuid", f"mpath-{name}")
+
+
 def remove_map(name):
-    """Undo linear_map()."""
+    """Undo linear_map() or multipath_map()."""
     subprocess.run(["dmsetup", "remove", "--noudevsync", name], check=True)
 
 

@@ -35,6 +35,7 @@ REGISTER = scsi.pr_out(scsi.REGISTER_AND_IGNORE_EXISTING_KEY)
 REFERENCE_DIFFERS = {
     "a partition": ("GOOD", "any user of a partition could rule the whole disk"),
     "a dm-linear volume": ("GOOD", "any user of a volume could rule the whole disk below it"),
+    "a dm-multipath map": ("GOOD", "which path a command takes would be left to chance"),
     "a loop device": ("5/24/00", "no disk has seen the command that this finds fault with"),
 }
 
@@ -138,6 +139,14 @@ def _():
         check("a dm-linear volume", Descriptor(rig.linear_map(DISK.nexus[0], "part")), REFUSED)
     finally:
         rig.remove_map("part")
+
+
+@test("a dm-multipath map")
+def _():
+    try:
+        check("a dm-multipath map", Descriptor(rig.multipath_map(DISK.nexus, "map")), REFUSED)
+    finally:
+        rig.remove_map("map")
 
 
 @test("a loop device")
