@@ -90,6 +90,7 @@ help:
 #: make check      every test; the virtual machine and lint included
 #: make check-fast the tests that need no virtual machine
 #: make check-vm   the tests on real kernel SCSI targets
+#: make check-newer-qemu  the cluster tests with the QEMU of Debian sid
 #: make lint       formatting, static analysis, spelling, manual pages
 #: make bench      figures against QEMU's helper, in the virtual machine
 #: make fuzz       fuzz each target for FUZZ_SECONDS

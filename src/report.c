@@ -19,8 +19,12 @@
 #define COMMAND_BURST 100
 #define PEER_BURST    20
 
-/* Of clients that have gone, and of those that break the protocol. */
-static ReportLimit gone_limit, peer_limit;
+/* Records of all clients' commands: a client that connects anew for each must
+ * not get around its limit, and be it at the others' expense. */
+#define TOTAL_BURST 2000
+
+/* Of clients that have gone, of those that break the protocol, of all. */
+static ReportLimit gone_limit, peer_limit, total_limit;
 
 /* The text of a record and its fields, built side by side. */
 typedef struct Record {
@@ -233,7 +237,8 @@ void report_command(const Command *command, ReportLimit *limit)
 	LogLevel level = level_of(command);
 	Record record;
 
-	if (!admit(limit ? limit : &gone_limit, COMMAND_BURST, level))
+	if (!admit(limit ? limit : &gone_limit, COMMAND_BURST, level) ||
+	    !admit(&total_limit, TOTAL_BURST, level))
 		return;
 	record = record_new();
 	add_request(&record, command);

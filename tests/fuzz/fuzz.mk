@@ -28,7 +28,6 @@ $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: \
 	$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -pie -o $@ $^ \
 		$(PACKAGE_LIBS) -pthread
 
-.SECONDARY: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/obj/tests/fuzz/%.o)
 -include $(shell find $(BUILD)/fuzz/obj -name '*.d' 2>/dev/null)
 
 # New inputs go to a corpus in the build folder; the one in the source tree is

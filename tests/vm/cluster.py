@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests of real QEMUs, as nodes of a cluster that shares a disk."""
+"""Guests of real QEMUs, as nodes of a cluster that shares a disk.
+
+The guests are qtest's: no system runs in them, the tests are their drivers.
+"""
 import os
 
+import rig
 import scsi
 from qmp import Qmp
 from qtest import Qemu
@@ -11,31 +15,11 @@ USER = 12345
 KEY_A, KEY_B = 0xA11CE, 0xB0B
 
 
-class Node(Qemu):
-    """A guest with one disk, and QEMU's control connection, qmp.
+class Initiator:
+    """A guest's cluster manager, to be mixed with a qtest.Driver.
 
-    The disk is a device node; it is given to the user that QEMU runs as.
+    Its methods return the outcome as scsi.outcome() does.
     """
-
-    def __init__(self, name, disk, helper_socket, **more):
-        os.chown(disk, USER, USER)
-        self.qmp = Qmp(f"/run/qmp-{name}")
-        try:
-            super().__init__(name, disk, helper_socket, USER, more=self.qmp.options(), **more)
-            self.qmp.accept()
-        except BaseException:
-            self.qmp.close()
-            raise
-
-    def __exit__(self, *_):
-        super().__exit__()
-        self.qmp.close()
-
-    def is_alive(self):
-        """Or has QEMU ended?"""
-        return self.process.poll() is None
-
-    # A cluster manager's commands. They return the outcome as scsi.outcome() does.
 
     def settled(self, cdb, data_out=b"", data_in=0):
         """A command's answer behind all unit attentions, which real guests also go past."""
@@ -71,6 +55,45 @@ class Node(Qemu):
     def reads(self):
         """A plain READ."""
         return outcome(self.settled(READ_10, data_in=512))
+
+
+class Node(Initiator, Qemu):
+    """A guest with one disk, and QEMU's control connection, qmp.
+
+    The disk is a device node; it is given to the user that QEMU runs as.
+    """
+
+    def __init__(self, name, disk, helper_socket, **more):
+        os.chown(disk, USER, USER)
+        self.qmp = Qmp(f"/run/qmp-{name}")
+        try:
+            super().__init__(name, disk, helper_socket, USER, more=self.qmp.options(), **more)
+            self.qmp.accept()
+        except BaseException:
+            self.qmp.close()
+            raise
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self.qmp.close()
+
+    def is_alive(self):
+        """Or has QEMU ended?"""
+        return self.process.poll() is None
+
+    def migrate_to(self, other):
+        """Move the running guest there, to a Node that was made with this one as its source."""
+        uri = f"unix:/tmp/migration-{other.path.rpartition('/')[2]}"
+        other.qmp.command("migrate-incoming", uri=uri)
+        self.qmp.command("migrate", uri=uri)
+        rig.wait_for(self._has_migrated, "the migration")
+        rig.wait_for(lambda: other.qmp.command("query-status")["running"], "the guest to run")
+        other.requests = self.requests
+
+    def _has_migrated(self):
+        found = self.qmp.command("query-migrate")
+        assert found.get("status") != "failed", found
+        return found.get("status") == "completed"
 
     # QEMU's own view of its helper.
 

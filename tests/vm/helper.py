@@ -21,11 +21,13 @@ LOG = "/run/helper.log"
 PEER = struct.Struct("3i")      # process, user and group at the other end
 
 
-def parse_arguments(description):
-    """The command line that all test programs share."""
+def parse_arguments(description, *more):
+    """The command line that all test programs share; more: (option, help) of one's own."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--reference", action="store_true",
                         help="HELPER is the program to be replaced: expect its known differences")
+    for option, text in more:
+        parser.add_argument(option, help=text)
     parser.add_argument("helper", metavar="HELPER")
     options = parser.parse_args()
     options.helper = os.path.abspath(options.helper)

@@ -22,6 +22,13 @@ MAGIC, LEGACY, SCSI_ADAPTER = 0x74726976, 1, 8
  REG_QUEUE_NUM, REG_QUEUE_ALIGN, REG_QUEUE_PFN, REG_QUEUE_NOTIFY, REG_STATUS) = (
      0x00, 0x04, 0x08, 0x20, 0x28, 0x30, 0x38, 0x3C, 0x40, 0x50, 0x70)
 ACKNOWLEDGE, DRIVER, DRIVER_OK = 1, 2, 4
+# PCI's ports and registers, and those of a legacy virtio-pci device, at PORTS.
+PCI_ADDRESS, PCI_DATA, PCI_ID, PCI_COMMAND, PCI_BAR0 = 0xCF8, 0xCFC, 0x00, 0x04, 0x10
+PCI_IO, PCI_MASTER = 1, 4
+PCI_SCSI_ADAPTER = 0x10041AF4
+PORTS = 0xC000
+(PORT_GUEST_FEATURES, PORT_QUEUE_PFN, PORT_QUEUE_NUM, PORT_QUEUE_SEL, PORT_QUEUE_NOTIFY,
+ PORT_STATUS) = (0x04, 0x08, 0x0C, 0x0E, 0x10, 0x12)
 # The adapter's first request queue; 0 and 1 are for control and events.
 REQUEST_QUEUE = 2
 
@@ -29,7 +36,6 @@ PAGE = 4096
 QUEUE_LENGTH = 8
 # The guest's memory: the ring, then a request, its answer and its data.
 RING, REQUEST, RESPONSE, DATA = 0x100000, 0x110000, 0x111000, 0x112000
-AVAIL, USED = RING + 16 * QUEUE_LENGTH, RING + PAGE
 DESC_NEXT, DESC_WRITE = 1, 2
 RESPONSE_SIZE = 108
 # The adapter's own verdict, beside the disk's status.
@@ -59,46 +65,42 @@ def supplementary(groups):
     return [f"--groups={','.join(map(str, groups))}"] if groups else ["--clear-groups"]
 
 
-class Qemu:
-    """One QEMU with one disk, a process of an ordinary user."""
+class Driver:
+    """The guest's driver of its adapter. QEMU connects to it; so it comes before QEMU.
 
-    def __init__(self, name, disk, helper_socket, user, groups=(), device="scsi-block",
-                 program=PROGRAM, more=()):
+    This one is for a virtio-mmio adapter of the machine "microvm".
+    """
+
+    def __init__(self, name):
         self.path = f"/run/qtest-{name}"
-        write_firmware(self.path + ".bin")
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(self.path)
+        self.firmware = self.path + ".bin"
+        write_firmware(self.firmware)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
         os.chmod(self.path, 0o777)
-        listener.listen()
-        # pylint: disable=consider-using-with
-        self.process = subprocess.Popen(
-            ["setpriv", f"--reuid={user}", f"--regid={user}", *supplementary(groups),
-             *program, "-accel", "tcg", "-m", "16", "-nodefaults", "-no-user-config",
-             "-display", "none", "-machine", "microvm,acpi=off", "-bios", self.path + ".bin",
-             "-qtest", f"unix:{self.path}", "-qtest-log", "/dev/null",
-             "-global", "virtio-mmio.force-legacy=true",
-             "-object", f"pr-manager-helper,id=pr,path={helper_socket}",
-             "-blockdev", "node-name=hd,driver=raw,file.driver=host_device,"
-                          f"file.filename={disk},file.pr-manager=pr",
-             "-device", "virtio-scsi-device", "-device", f"{device},drive=hd", *more])
-        try:
-            listener.settimeout(30)
-            self.sock = listener.accept()[0]
-            listener.close()
-            os.unlink(self.path)
-            self.sock.settimeout(60)
-            self.file = self.sock.makefile("r", encoding="ascii")
+        self.listener.listen()
+
+    def options(self):
+        """What QEMU has to be told, beside -bios self.firmware."""
+        return ["-qtest", f"unix:{self.path}", "-qtest-log", "/dev/null"]
+
+    def attach(self, source=None):
+        """Meet QEMU, and bring its adapter up; or leave that to migration from the source."""
+        self.listener.settimeout(30)
+        self.sock = self.listener.accept()[0]
+        self.listener.close()
+        os.unlink(self.path)
+        self.sock.settimeout(60)
+        self.file = self.sock.makefile("r", encoding="ascii")
+        self.requests = 0
+        if source:
+            self.base, self.length = source.base, source.length
+        else:
             self._start_adapter()
-        except BaseException:
-            self.process.kill()
-            raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+    def detach(self):
+        """Hang up."""
+        self.file.close()
         self.sock.close()
 
     # The qtest protocol: a line out, a line back.
@@ -135,11 +137,21 @@ class Qemu:
         self._set(REG_GUEST_FEATURES, 0)
         self._set(REG_GUEST_PAGE_SIZE, PAGE)
         self._set(REG_QUEUE_SEL, REQUEST_QUEUE)
-        self._set(REG_QUEUE_NUM, QUEUE_LENGTH)
+        self.length = QUEUE_LENGTH
+        self._set(REG_QUEUE_NUM, self.length)
         self._set(REG_QUEUE_ALIGN, PAGE)
         self._set(REG_QUEUE_PFN, RING // PAGE)
         self._set(REG_STATUS, ACKNOWLEDGE | DRIVER | DRIVER_OK)
-        self.requests = 0
+
+    def _notify(self):
+        self._set(REG_QUEUE_NOTIFY, REQUEST_QUEUE)
+
+    # A ring and its requests.
+
+    def _used(self):
+        """The ring's second half is on a page of its own."""
+        avail_end = 16 * self.length + 6 + 2 * self.length
+        return RING + (avail_end + PAGE - 1) // PAGE * PAGE
 
     def command(self, cdb, data_out=b"", data_in=0, timeout=60):
         """One SCSI command of the guest, on its one disk."""
@@ -173,14 +185,15 @@ class Qemu:
             struct.pack("<QIHH", address, size, flags | (DESC_NEXT if index < last else 0),
                         index + 1 if index < last else 0)
             for index, (address, size, flags) in enumerate(parts)))
-        self._write(AVAIL + 4 + 2 * (self.requests % QUEUE_LENGTH), struct.pack("<H", 0))
+        avail = RING + 16 * self.length
+        self._write(avail + 4 + 2 * (self.requests % self.length), struct.pack("<H", 0))
         self.requests += 1
-        self._write(AVAIL, struct.pack("<HH", 0, self.requests & 0xFFFF))
-        self._set(REG_QUEUE_NOTIFY, REQUEST_QUEUE)
+        self._write(avail, struct.pack("<HH", 0, self.requests & 0xFFFF))
+        self._notify()
 
     def has_reply(self):
         """Is the last command done?"""
-        return struct.unpack("<H", self._read(USED + 2, 2))[0] == self.requests & 0xFFFF
+        return struct.unpack("<H", self._read(self._used() + 2, 2))[0] == self.requests & 0xFFFF
 
     def _wait(self, timeout):
         end = time.monotonic() + timeout
@@ -194,3 +207,72 @@ class Qemu:
         assert result == RESPONSE_OK, f"virtio-scsi response {result}"
         payload = self._read(DATA, data_in - residual) if data_in > residual else b""
         return Answer(status, response[12:12 + sense_size], payload)
+
+
+class Qemu(Driver):
+    """One QEMU with one disk, a process of an ordinary user.
+
+    If there is a source, another Qemu, its guest is to be migrated to this one.
+    """
+
+    def __init__(self, name, disk, helper_socket, user, groups=(), device="scsi-block",
+                 program=PROGRAM, more=(), source=None):
+        super().__init__(name)
+        incoming = ("-incoming", "defer") if source else ()
+        # pylint: disable=consider-using-with
+        self.process = subprocess.Popen(
+            ["setpriv", f"--reuid={user}", f"--regid={user}", *supplementary(groups),
+             *program, "-accel", "tcg", "-m", "16", "-nodefaults", "-no-user-config",
+             "-display", "none", "-machine", "microvm,acpi=off", "-bios", self.firmware,
+             *self.options(), "-global", "virtio-mmio.force-legacy=true",
+             "-object", f"pr-manager-helper,id=pr,path={helper_socket}",
+             "-blockdev", "node-name=hd,driver=raw,file.driver=host_device,"
+                          f"file.filename={disk},file.pr-manager=pr",
+             "-device", "virtio-scsi-device", "-device", f"{device},drive=hd", *more, *incoming])
+        try:
+            self.attach(source)
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.detach()
+
+
+class PciDriver(Driver):
+    """The driver of a transitional virtio-pci adapter, which libvirt's domains have."""
+
+    def _start_adapter(self):
+        assert any(self._is_adapter_at(slot) for slot in range(32)), "no adapter"
+        self._configure(PCI_BAR0, PORTS)
+        self._configure(PCI_COMMAND, PCI_IO | PCI_MASTER)
+        for value in (0, ACKNOWLEDGE, ACKNOWLEDGE | DRIVER):
+            self._out("b", PORT_STATUS, value)
+        self._out("l", PORT_GUEST_FEATURES, 0)
+        self._out("w", PORT_QUEUE_SEL, REQUEST_QUEUE)
+        self.length = int(self._ask(f"inw {PORTS + PORT_QUEUE_NUM:#x}")[0], 16)
+        self._out("l", PORT_QUEUE_PFN, RING // PAGE)
+        self._out("b", PORT_STATUS, ACKNOWLEDGE | DRIVER | DRIVER_OK)
+
+    def _is_adapter_at(self, slot):
+        self.slot = slot
+        self._select(PCI_ID)
+        return int(self._ask(f"inl {PCI_DATA:#x}")[0], 16) == PCI_SCSI_ADAPTER
+
+    def _select(self, register):
+        self._ask(f"outl {PCI_ADDRESS:#x} {1 << 31 | self.slot << 11 | register:#x}")
+
+    def _configure(self, register, value):
+        self._select(register)
+        self._ask(f"outl {PCI_DATA:#x} {value:#x}")
+
+    def _out(self, size, port, value):
+        self._ask(f"out{size} {PORTS + port:#x} {value:#x}")
+
+    def _notify(self):
+        self._out("w", PORT_QUEUE_NOTIFY, REQUEST_QUEUE)

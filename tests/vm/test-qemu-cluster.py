@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../lib"))
 
 # pylint: disable=wrong-import-position
 import rig
@@ -18,11 +19,14 @@ import scsi
 import sgio
 from cluster import KEY_A, KEY_B, USER, Node, equal, outcome
 from helper import DIRECTORY, SOCKET, Helper, parse_arguments
+from qtest import PROGRAM, supplementary
 from scenarios import (CONFLICT, GOOD, REGISTRATIONS_PREEMPTED, RESERVATIONS_PREEMPTED,
-                       RESERVATIONS_RELEASED)
+                       RESERVATIONS_RELEASED, WRITE_10)
 from tap import main, test
 
-OPTIONS = parse_arguments(__doc__.split("\n", 1)[0])
+OPTIONS = parse_arguments(__doc__.split("\n", 1)[0],
+                          ("--qemu", "root directory of an unpacked Debian, for its QEMU"))
+QEMU = (os.path.join(HERE, "qemu-in"), OPTIONS.qemu) if OPTIONS.qemu else PROGRAM
 GROUP = 54321                   # of those who may connect to the helper
 OTHER_SOCKET = DIRECTORY + "/other.sock"
 # What QEMU itself tells the guest: it lost the helper in mid-command; it cannot reach it.
@@ -43,7 +47,7 @@ def start_helper(socket=SOCKET, *more):
 
 
 def node(name, disk, socket=SOCKET, groups=(GROUP,), **more):
-    return Node(name, disk, socket, groups=groups, **more)
+    return Node(name, disk, socket, groups=groups, program=QEMU, **more)
 
 
 def register_both(a, b):
@@ -131,8 +135,8 @@ def _():
 def _():
     with start_helper():
         result = subprocess.run(
-            ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
-             "qemu-system-x86_64", "-nodefaults", "-machine", "none", "-display", "none",
+            ["setpriv", f"--reuid={USER}", f"--regid={USER}", *supplementary(()), *QEMU,
+             "-nodefaults", "-machine", "none", "-display", "none",
              "-object", f"pr-manager-helper,id=pr,path={SOCKET}"],
             stderr=subprocess.PIPE, text=True, timeout=30, check=False)
         assert result.returncode == 1, result
@@ -199,7 +203,9 @@ def _():
 
 @test("no length makes QEMU abort")
 def _():
-    with start_helper(), node("a", SD[0]) as a:
+    # QEMU 11.1 aborts for short parameter lists, whatever is answered, unless told not to migrate.
+    device = "scsi-block,migrate-pr=off" if OPTIONS.qemu else "scsi-block"
+    with start_helper(), node("a", SD[0], device=device) as a:
         equal(a.pr_out(scsi.REGISTER, 0, KEY_A), GOOD)
         for action in (scsi.READ_KEYS, scsi.READ_RESERVATION, scsi.REPORT_CAPABILITIES):
             for length in (0, 1, 4, 7, 8, 9, 255, LIMIT - 1, LIMIT):
@@ -207,7 +213,7 @@ def _():
                 device, guest = sgio.pr_command(FD, cdb), a.pr_in(action, length)
                 assert outcome(device) == outcome(guest), f"{cdb.hex()}: {device}, {guest}"
                 if device.status == scsi.GOOD:
-                    equal(guest.payload, device.payload)
+                    equal(without_filtered(action, guest), without_filtered(action, device))
             for length in (LIMIT + 1, 0xFFFF):
                 equal(outcome(a.pr_in(action, length)), LOST)
                 equal(a.keys(), [KEY_A])
@@ -218,6 +224,17 @@ def _():
         equal(outcome(a.settled(too_long, bytes(LIMIT + 1))), LOST)
         equal(a.pr_out(scsi.CLEAR, KEY_A), GOOD)
         assert a.is_alive()
+
+
+def without_filtered(action, answer):
+    """What the disk said, less the two capabilities that QEMU 11 takes from what guests see.
+
+    They are SIP_C and ATP_C: registrations for others, with which it could not migrate.
+    """
+    payload = bytearray(answer.payload)
+    if OPTIONS.qemu and action == scsi.REPORT_CAPABILITIES and len(payload) > 2:
+        payload[2] &= ~0x0C
+    return payload
 
 
 def hung_disk():
@@ -233,6 +250,30 @@ def hung_disk():
         assert not a.has_reply(), "the disk does not hang"
         equal(outcome(a.reply(LIMIT, 2 * DEADLINE)), UNKNOWN)
         assert a.is_connected()
+
+
+def migration():
+    """QEMU 11 takes a guest's registration and reservation along to another nexus."""
+    kind = scsi.WRITE_EXCLUSIVE
+    with start_helper(), start_helper(OTHER_SOCKET), node("a", SD[0]) as a, \
+            node("b", SD[1], OTHER_SOCKET, source=a) as b:
+        equal(a.pr_out(scsi.REGISTER, 0, KEY_A), GOOD)
+        equal(a.pr_out(scsi.RESERVE, KEY_A, kind=kind), GOOD)
+        a.migrate_to(b)
+        equal((b.keys(), b.reservation()), ([KEY_A], (KEY_A, kind)))
+        equal((b.writes(), writes_from(DISK.nexus[0])), (GOOD, CONFLICT))
+        equal(b.pr_out(scsi.CLEAR, KEY_A), GOOD)
+
+
+def writes_from(nexus):
+    """A plain WRITE by the host itself."""
+    fd = nexus.open()
+    try:
+        while (found := str(sgio.sg_io(fd, WRITE_10, bytes(512)))).startswith("6/"):
+            pass
+        return found
+    finally:
+        os.close(fd)
 
 
 def kill(helper):
@@ -256,6 +297,9 @@ def unread_bytes(pid):
 
 if not OPTIONS.reference:       # which hangs as well
     test("a disk that hangs holds up its own guest only", timeout=90)(hung_disk)
+
+if OPTIONS.qemu:
+    test("live migration takes registration and reservation along")(migration)
 
 DISK = rig.loop_disk("cluster", nexuses=3)
 SD = [nexus.sd for nexus in DISK.nexus]

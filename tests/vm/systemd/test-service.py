@@ -1,0 +1,198 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The shipped units, as they are: start at boot, start by a client, and what they may do."""
+import grp
+import os
+import re
+import signal
+import stat
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+# pylint: disable=wrong-import-position
+import unit
+import rig
+import scsi
+from prproto import Client
+from tap import diag, main, test
+
+BUILD = unit.install(__doc__)
+SYS_RAWIO = 1 << 17
+MAX_EXPOSURE = 1.5
+READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
+
+
+@test("systemd-analyze verify has nothing to say")
+def _():
+    said = unit.run("systemd-analyze", "verify", unit.SERVICE, unit.SOCKET_UNIT,
+                    stderr=subprocess.STDOUT)
+    assert said == "", said
+
+
+@test("systemd-analyze security: at most 1.5")
+def _():
+    said = unit.run("systemd-analyze", "security", "--no-pager", unit.SERVICE)
+    exposure = float(re.search(rf"exposure level for {unit.SERVICE}: ([0-9.]+)", said)[1])
+    diag("\n".join(line for line in said.splitlines() if line.startswith("✗")))
+    diag(f"exposure {exposure}")
+    assert exposure <= MAX_EXPOSURE, said
+
+
+@test("systemd-sysusers has made the user, who cannot log in")
+def _():
+    assert unit.user().pw_shell.endswith("nologin"), unit.user()
+    assert unit.user().pw_uid < 1000, unit.user()
+
+
+@test("only the socket is enabled: the first client starts the service")
+def _():
+    unit.stop()
+    unit.run("systemctl", "stop", unit.SOCKET_UNIT)
+    unit.run("systemctl", "enable", unit.SOCKET_UNIT)
+    unit.run("systemctl", "start", "sockets.target")        # as at boot
+    assert unit.state() == "inactive", unit.state()
+    unit.ping()
+    assert unit.state() == "active", unit.state()
+
+
+@test("the socket is for the group kvm, and for nobody else")
+def _():
+    status = os.stat(unit.SOCKET)
+    assert stat.S_IMODE(status.st_mode) == 0o660, oct(status.st_mode)
+    assert status.st_uid == 0 and grp.getgrgid(status.st_gid).gr_name == "kvm", status
+
+    # A process with uid 0 may do anything, so an ordinary one has to try.
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setresuid(unit.GUEST, unit.GUEST, unit.GUEST)
+        os._exit(0 if connect_refused() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def connect_refused():
+    try:
+        Client(unit.SOCKET).close()
+        return False
+    except PermissionError:
+        return True
+
+
+@test("the socket stays when the service stops, and starts it again")
+def _():
+    before = os.stat(unit.SOCKET).st_ino
+    unit.stop()
+    assert os.stat(unit.SOCKET).st_ino == before
+    assert unit.show("ActiveState", unit.SOCKET_UNIT) == "active"
+    unit.ping()
+    assert os.stat(unit.SOCKET).st_ino == before
+
+
+@test("enabled, the service starts at boot and says that it is ready")
+def _():
+    unit.stop()
+    unit.run("systemctl", "disable", unit.SOCKET_UNIT)
+    unit.run("systemctl", "stop", unit.SOCKET_UNIT)
+    unit.run("systemctl", "enable", unit.SERVICE)
+    unit.run("systemctl", "start", "multi-user.target")     # as at boot
+    rig.wait_for(lambda: unit.state() == "active", "the service")
+    assert unit.show("Type") == "notify"
+    assert unit.show("StatusText") == "Serving.", unit.show("StatusText")
+    # Ready means ready: nobody has connected yet, and the main process is the daemon's.
+    assert os.readlink(f"/proc/{unit.main_pid()}/exe") == unit.PROGRAM
+    unit.ping()
+
+
+@test("it says that it stops, and answers whom it has listened to")
+def _():
+    with open("/dev/null", "r+b") as null, Client(unit.SOCKET) as client:
+        client.send(READ_KEYS[:5], [null.fileno()])
+        rig.wait_for(lambda: is_reading(unit.main_pid()), "the request to be read")
+        unit.run("systemctl", "stop", "--no-block", unit.SERVICE)
+        rig.wait_for(lambda: unit.show("StatusText") == "Answering what clients have sent.",
+                     "the status text")
+        assert unit.show("SubState") == "stop-sigterm", unit.show("SubState")
+        # TimeoutStopSec= is shorter than this: it is put off.
+        time.sleep(4)
+        client.send(READ_KEYS[5:])
+        assert str(client.reply(READ_KEYS)) == "B/00/06"
+    rig.wait_for(lambda: unit.state() != "deactivating", "the end")
+    assert unit.state() == "inactive" and unit.show("Result") == "success", unit.show("Result")
+    unit.start()
+
+
+def is_reading(pid):
+    """Has it taken a descriptor of /dev/null beside the one that it keeps?"""
+    files = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    return files.count("/dev/null") > 2
+
+
+def check_thread(status):
+    uid, gid = unit.user().pw_uid, unit.user().pw_gid
+    assert status["Uid"].split() == [str(uid)] * 4, status
+    assert status["Gid"].split() == [str(gid)] * 4, status
+    assert status["Groups"].split() in ([], [str(gid)]), status
+    for name in ("CapPrm", "CapEff", "CapBnd"):
+        assert int(status[name], 16) == SYS_RAWIO, (name, status)
+    for name in ("CapInh", "CapAmb"):
+        assert int(status[name], 16) == 0, (name, status)
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2"), status
+
+
+@test("every thread has one capability and nothing else")
+def _():
+    disk = rig.loop_disk("threads", nexuses=3)
+    fds = [nexus.open() for nexus in disk.nexus] * 2
+    with ThreadPoolExecutor(len(fds)) as pool:
+        for answer in pool.map(lambda fd: unit.command(fd, READ_KEYS), fds):
+            assert str(answer) == "GOOD"
+        found = unit.threads(unit.main_pid())
+    assert len(found) > 1, found
+    for status in found:
+        check_thread(status)
+
+
+@test("it may have as many open files as the unit says")
+def _():
+    with open(f"/proc/{unit.main_pid()}/limits", encoding="ascii") as file:
+        limits = [line for line in file if line.startswith("Max open files")]
+    assert limits[0].split()[3:5] == ["32768", "32768"], limits
+
+
+def another_than(pid):
+    """Is there another process by now?"""
+    return rig.wait_for(lambda: unit.main_pid() not in (0, pid), "another process")
+
+
+@test("killed, it is there again for the next client")
+def _():
+    for _ in range(3):
+        before = unit.main_pid()
+        os.kill(before, signal.SIGKILL)
+        unit.ping()
+        assert another_than(before)
+
+
+@test("the watchdog is fed for as long as the main loop turns")
+def _():
+    with unit.drop_in("WatchdogSec=2s"):
+        pid, restarts = unit.main_pid(), unit.show("NRestarts")
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            assert b"WATCHDOG_USEC=2000000" in file.read().split(b"\0")
+        time.sleep(5)
+        assert (unit.main_pid(), unit.show("NRestarts")) == (pid, restarts)
+
+
+@test("a loop that is stuck is found out, and another process serves")
+def _():
+    with unit.drop_in("WatchdogSec=2s"):
+        journal = unit.Journal("-u", unit.SERVICE)
+        before = unit.main_pid()
+        os.kill(before, signal.SIGSTOP)
+        unit.ping()                     # waits for the next process
+        assert another_than(before)
+        journal.has("Watchdog timeout")
+
+
+main()
