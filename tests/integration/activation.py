@@ -10,6 +10,7 @@ import fcntl
 import os
 import signal
 import socket
+import time
 import subprocess
 
 from daemon import Daemon, adopt, check_sanitizers, die_with_parent, forking_test, program, \
@@ -179,8 +180,19 @@ def _():
         with daemon.frozen():
             daemon.send(signal.SIGTERM)
         until(lambda: "STOPPING=1" in manager.recv(4096).decode())
-        assert manager.recv(4096) == b"WATCHDOG=1"
+        until(lambda: manager.recv(4096) == b"WATCHDOG=1")
         slow.close()
+
+
+@test("it says that it is alive twice as often as it must")
+def _():
+    daemon, manager = notified(WATCHDOG_USEC="1000000")
+    with daemon, manager:
+        assert "READY=1" in manager.recv(4096).decode()
+        assert manager.recv(4096) == b"WATCHDOG=1"
+        since = time.monotonic()
+        assert manager.recv(4096) == b"WATCHDOG=1"
+        assert time.monotonic() - since < 0.9
 
 
 @test("a service manager that has gone harms nobody")

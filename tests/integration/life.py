@@ -11,7 +11,7 @@ import socket
 import stat
 import subprocess
 
-from daemon import Daemon, need_root, program, run, scratch, until
+from daemon import SANITIZED, Daemon, need_root, program, run, scratch, until
 import scsi
 from tap import main, test
 
@@ -128,11 +128,12 @@ def _():
 
 # How it appears
 
-def first_seen(path, *options, umask=0o022):
+def first_seen(path, *options, umask=0o022, **more):
     """A start, and what the path was like at its very first appearance."""
     def prepare():
         os.umask(umask)
-    with Daemon(*options, socket=path, ready=False, preexec_fn=prepare) as daemon:
+    with Daemon(*options, socket=path, ready=False, preexec_fn=prepare,
+                **more) as daemon:
         while True:
             try:
                 status = os.lstat(path)
@@ -148,6 +149,26 @@ def first_seen(path, *options, umask=0o022):
 def _():
     for _ in range(10):
         assert stat.S_ISSOCK(first_seen(f"{scratch()}/pr.sock").st_mode)
+
+
+SLOW_LISTEN = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+int listen(int fd, int backlog)
+{
+	usleep(300000);
+	return ((int (*)(int, int))dlsym(RTLD_NEXT, "listen"))(fd, backlog);
+}
+"""
+
+if not SANITIZED:   # whose own library wants to be the first
+    @test("the path does not exist before it can be connected to, however long that takes")
+    def _():
+        library = f"{scratch()}/slow.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library],
+                       input=SLOW_LISTEN, text=True, check=True)
+        first_seen(f"{scratch()}/pr.sock", env={**os.environ, "LD_PRELOAD": library})
 
 
 @test("the socket has the mode that the umask leaves")
