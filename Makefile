@@ -90,6 +90,7 @@ help:
 #: make check      every test; the virtual machine and lint included
 #: make check-fast the tests that need no virtual machine
 #: make check-vm   the tests on real kernel SCSI targets
+#: make check-guest  a real Linux guest with sg_persist on its own disk
 #: make check-newer-qemu  the cluster tests with the QEMU of Debian sid
 #: make lint       formatting, static analysis, spelling, manual pages
 #: make bench      figures against QEMU's helper, in the virtual machine
