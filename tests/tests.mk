@@ -45,7 +45,7 @@ VM := 'vm:tests/vm/run --timeout 900 tests/vm/all $(BUILD)/qemu-pr-helper' \
 		--in tests/vm/systemd $(BUILD)/qemu-pr-helper'
 # Emulated twice, so slow, and at the mercy of how busy the machine is: no part
 # of `make check`.
-GUEST := 'vm-guest:tests/vm/run --timeout 900 tests/vm/guest/test-guest.py \
+GUEST := 'vm-guest:tests/vm/run --timeout 1000 tests/vm/guest/test-guest.py \
 		$(BUILD)/qemu-pr-helper'
 # Of a release that moves, so no part of `make check`.
 NEWER_QEMU := 'vm-newer-qemu:tests/vm/newer-qemu $(BUILD)/qemu-pr-helper'

@@ -21,7 +21,7 @@ from helper import Helper, parse_arguments
 from tap import main, test
 
 OPTIONS = parse_arguments(__doc__.split("\n", 1)[0])
-BOOT = 240                      # seconds, on a machine that has other work
+BOOT = 400                      # seconds, on a machine that has other work
 CONFLICT, UNIT_ATTENTION = 24, 6        # sg_persist's exit status
 KEY_GUEST, KEY_HOST = 0xA11CE, 0xB0B
 TYPE = "--prout-type=5"
@@ -77,7 +77,7 @@ def _():
     assert guest_writes()
 
 
-@test("it registers and reserves, and sees what the other node sees", timeout=120)
+@test("it registers and reserves, and sees what the other node sees", timeout=200)
 def _():
     guest_persist("--out", "--register", f"--param-sark={KEY_GUEST:x}")
     host_persist("--out", "--register", f"--param-sark={KEY_HOST:x}")
@@ -90,7 +90,7 @@ def _():
     assert guest_writes() and host_writes()
 
 
-@test("it finds a new helper", timeout=120)
+@test("it finds a new helper", timeout=200)
 def _():
     global HELPER                           # pylint: disable=global-statement
     HELPER.process.kill()
@@ -99,7 +99,7 @@ def _():
     assert f"0x{KEY_GUEST:x}" in guest_persist("--in", "--read-keys")
 
 
-@test("the other node preempts: a unit attention, and the guest can write no more", timeout=120)
+@test("the other node preempts: a unit attention, and the guest can write no more", timeout=200)
 def _():
     host_persist("--out", "--preempt", f"--param-rk={KEY_HOST:x}",
                  f"--param-sark={KEY_GUEST:x}", TYPE)
@@ -126,7 +126,7 @@ def program(name):
     return path
 
 
-@test("fence_scsi: the guest fences, and is fenced", timeout=300)
+@test("fence_scsi: the guest fences, and is fenced", timeout=500)
 def _():
     ours = Node("guest", KEY_GUEST, GUEST_DISK, program("sg_persist"), program("sg_turs"))
     theirs = Node("host", KEY_HOST, HOST_DISK)
