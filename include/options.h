@@ -42,4 +42,8 @@ typedef enum OptionsVerdict {
 OptionsVerdict options_parse(int argc, char **argv, Options *ret_options,
 			     GError **error);
 
+/* Whether none was given that describes a socket of our own: where systemd
+ * passes one, its unit does. False with *error set. */
+bool options_suit_activation(const Options *options, GError **error);
+
 #endif

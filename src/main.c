@@ -55,11 +55,8 @@ static bool take_activation(Daemon *daemon, GError **error)
 {
 	if (!listen_activated(&daemon->socket, error))
 		return false;
-	if (daemon->socket.fd < 0 || !daemon->options.socket_given)
-		return true;
-	error_set(error, "-k cannot be used with socket activation; set "
-			 "ListenStream= in the socket unit instead");
-	return false;
+	return daemon->socket.fd < 0 ||
+	       options_suit_activation(&daemon->options, error);
 }
 
 static bool create_pidfile(Daemon *daemon, GError **error)

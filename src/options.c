@@ -290,3 +290,29 @@ OptionsVerdict options_parse(int argc, char **argv, Options *ret_options,
 	*ret_options = parse.options;
 	return OPTIONS_RUN;
 }
+
+bool options_suit_activation(const Options *options, GError **error)
+{
+	const struct {
+		bool given;
+		const char *option, *setting;
+	} own[] = {
+		{ options->socket_given, "-k", "ListenStream" },
+		{ options->socket_mode != (mode_t)-1, "--socket-mode",
+		  "SocketMode" },
+		{ options->socket_owner != ACCOUNT_UNCHANGED, "--socket-owner",
+		  "SocketUser" },
+		{ options->socket_group != ACCOUNT_UNCHANGED, "--socket-group",
+		  "SocketGroup" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(own); i++)
+		if (own[i].given) {
+			error_set(error,
+				  "%s cannot be used with socket activation; "
+				  "set %s= in the socket unit instead",
+				  own[i].option, own[i].setting);
+			return false;
+		}
+	return true;
+}

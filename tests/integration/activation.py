@@ -141,6 +141,19 @@ def _():
         assert not os.path.exists(path) and os.path.exists(one.getsockname())
 
 
+@test("so do options that give the socket a mode or an owner")
+def _():
+    with listener() as one:
+        before = os.stat(one.getsockname())
+        for option, setting in (("--socket-mode=0600", "SocketMode="),
+                                ("--socket-mode=0", "SocketMode="),
+                                ("--socket-owner=0", "SocketUser="),
+                                ("--socket-group=0", "SocketGroup=")):
+            text = refused(option, sockets=[one])
+            assert option.partition("=")[0] in text and setting in text, text
+        assert os.stat(one.getsockname()) == before
+
+
 @test("variables that are meant for another process are ignored")
 def _():
     with listener() as one:

@@ -199,6 +199,29 @@ static void test_socket_permissions(void)
 	assert_wrong("x --socket-group=nosuchgroup", "nosuchgroup");
 }
 
+static void test_activation(void)
+{
+	static const struct {
+		const char *line, *option, *setting;
+	} own[] = {
+		{ "x -k /a", "-k ", "ListenStream=" },
+		{ "x --socket-mode=0", "--socket-mode ", "SocketMode=" },
+		{ "x --socket-owner=0", "--socket-owner ", "SocketUser=" },
+		{ "x --socket-group=0", "--socket-group ", "SocketGroup=" },
+	};
+	Options options = parsed("x -d -u root --max-clients=7");
+
+	g_assert_true(options_suit_activation(&options, NULL));
+	for (size_t i = 0; i < G_N_ELEMENTS(own); i++) {
+		g_autoptr(GError) error = NULL;
+
+		options = parsed(own[i].line);
+		g_assert_false(options_suit_activation(&options, &error));
+		g_assert_nonnull(strstr(error->message, own[i].option));
+		g_assert_nonnull(strstr(error->message, own[i].setting));
+	}
+}
+
 static void test_limits(void)
 {
 	Options options = parsed("x --max-clients=17 --command-timeout=3");
@@ -302,6 +325,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/options/verbosity", test_verbosity);
 	g_test_add_func("/options/identity", test_identity);
 	g_test_add_func("/options/socket-permissions", test_socket_permissions);
+	g_test_add_func("/options/activation", test_activation);
 	g_test_add_func("/options/limits", test_limits);
 	g_test_add_func("/options/log-target", test_log_target);
 	g_test_add_func("/options/trace", test_trace);
