@@ -13,7 +13,8 @@ import socket
 import subprocess
 
 from cases import Difference, answer, case, known_differences, main
-from daemon import Daemon, adopt, need_real, need_root, program, read, run, scratch, until
+from daemon import Daemon, adopt, need_real, need_root, need_to_serve, program, read, run, \
+    scratch, until
 from prproto import Client
 import scsi
 
@@ -226,6 +227,7 @@ def _():
 
 @case("-d returns when the socket can be connected to", [0, NO_DEVICE, 0])
 def _():
+    need_to_serve()
     directory = scratch()
     path, pidfile = f"{directory}/pr.sock", f"{directory}/pid"
     status = subprocess.run([program(), "-d", "-k", path, "-f", pidfile], check=False,

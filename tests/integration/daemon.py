@@ -62,10 +62,21 @@ def need_root(why):
         skip(f"needs root {why}")
 
 
+def is_real():
+    """Whether the helper has the real back end; the fake one needs no capability."""
+    return os.path.basename(os.path.dirname(program())) != "fake"
+
+
 def need_real():
-    """Skip the running test on the fake back end, which needs no capability."""
-    if os.path.basename(os.path.dirname(program())) == "fake":
+    """Skip the running test on the fake back end."""
+    if not is_real():
         skip("the fake back end keeps no capability")
+
+
+def need_to_serve():
+    """Skip the running test where the helper could not start."""
+    if is_real():
+        need_root("to start a helper that needs CAP_SYS_RAWIO")
 
 
 def scratch():
@@ -229,6 +240,7 @@ class Daemon(Process):
 
     def __init__(self, *options, socket=None, ready=True, command=None, activated=False,
                  **popen):
+        need_to_serve()
         directory = scratch()
         super().__init__(0, socket or f"{directory}/pr.sock")
         self._log = f"{directory}/log"
