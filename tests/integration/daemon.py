@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import glob
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,12 @@ SANITIZED = os.environ.get("SANITIZED") == "1"
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+
+# A user who is not root may have no more descriptors under way in messages, of all its
+# processes, than it may open files. The helper has to get along with less: it starts with SOFT.
+HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+SOFT = min(1024, HARD)
+resource.setrlimit(resource.RLIMIT_NOFILE, (HARD, HARD))
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)     # daemons that detach stay our children
@@ -126,6 +133,7 @@ def check_sanitizers():
 
 def die_with_parent():
     """Between fork and exec: no daemon outlives a test program that was killed."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (SOFT, HARD))
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
