@@ -11,12 +11,16 @@
 #include <sys/stat.h>
 
 #include "command.h"
+#include "sysfs.h"
 
 struct Backend {
 	const char *name;
 
 	/* What it cannot do without: bit N is capability N. */
 	uint64_t capabilities;
+
+	/* Commands that may execute at a time on one device. */
+	unsigned int threads;
 
 	/* Main loop: must not block. Decides from what statx() says of the
 	 * descriptor. Where it claims it, *ret_queue_key becomes the key
@@ -31,6 +35,10 @@ struct Backend {
 };
 
 extern const Backend backend_scsi;
+
+/* Answers a command for a device of this kind, which the back end that claimed
+ * it does not serve. */
+void backend_refuse_kind(Command *command, DeviceKind kind);
 
 /* What all back ends need together. */
 uint64_t backend_capabilities(void);

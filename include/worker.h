@@ -18,10 +18,9 @@
 #include "lanes.h"
 #include "poller.h"
 
-/* Threads that one device may occupy, and all of them together. A command for
- * a further device is refused at the ceiling. */
-#define WORKER_THREADS_PER_DEVICE 4
-#define WORKER_THREADS_MAX        1024
+/* Threads of all devices together; one device may occupy as many as its back
+ * end says. A command for a further device is refused at the ceiling. */
+#define WORKER_THREADS_MAX 1024
 
 typedef struct Worker Worker;
 

@@ -90,3 +90,31 @@ bool backend_select(Command *command)
 		       kind_name(status.stx_mode));
 	return false;
 }
+
+void backend_refuse_kind(Command *command, DeviceKind kind)
+{
+	static const struct {
+		const ScsiSense *sense;
+		const char *reason;
+	} refusals[] = {
+		[DEVICE_SCSI] = { &sense_no_scsi_device,
+				  "it is a SCSI device of an unknown kind" },
+		[DEVICE_PARTITION] = { &sense_not_supported,
+				       "it is a partition; give the guest the "
+				       "whole disk" },
+		[DEVICE_MULTIPATH] = { &sense_not_supported,
+				       "it is a dm-multipath map, which this "
+				       "version does not support" },
+		[DEVICE_VOLUME] = { &sense_not_supported,
+				    "it is a device-mapper volume; give the "
+				    "guest the whole disk" },
+		[DEVICE_OTHER] = { &sense_no_scsi_device,
+				   "it is not a SCSI device" },
+		[DEVICE_UNKNOWN] = { &sense_no_scsi_device,
+				     "it is not in /sys/dev; was it deleted, "
+				     "or is sysfs not mounted?" },
+	};
+
+	command_refuse(command, *refusals[kind].sense, "%s",
+		       refusals[kind].reason);
+}

@@ -290,8 +290,7 @@ void worker_free(Worker *worker)
 
 bool worker_submit(Worker *worker, Command *command, int socket)
 {
-	static const LaneLimits limits = { .threads =
-						   WORKER_THREADS_PER_DEVICE };
+	LaneLimits limits = { .threads = command->backend->threads };
 	Job *job = g_new0(Job, 1);
 
 	job->task.run = execute;

@@ -119,6 +119,7 @@ static void fake_execute(Command *command, int64_t deadline)
 
 const Backend backend_scsi = {
 	.name = "fake",
+	.threads = 4,
 	.claims = fake_claims,
 	.execute = fake_execute,
 };

@@ -17,6 +17,9 @@
 #include "disposal.h"
 #include "testing.h"
 
+/* Commands that the back ends below execute at a time on one device. */
+#define THREADS 4
+
 #define TIMEOUT ((int64_t)60 * 1000 * 1000)
 #define SOON    ((int64_t)3 * 1000) /* until a deadline, microseconds */
 
@@ -71,7 +74,9 @@ static void execute_prompt(Command *command, int64_t deadline)
 	atomic_fetch_add(&executed, 1);
 }
 
-static const Backend prompt = { .name = "prompt", .execute = execute_prompt };
+static const Backend prompt = { .name = "prompt",
+				.threads = THREADS,
+				.execute = execute_prompt };
 
 static void execute_stuck(Command *command, int64_t deadline)
 {
@@ -83,7 +88,9 @@ static void execute_stuck(Command *command, int64_t deadline)
 	command_answer(command, SCSI_GOOD, NULL, 0, 8);
 }
 
-static const Backend stuck = { .name = "stuck", .execute = execute_stuck };
+static const Backend stuck = { .name = "stuck",
+			       .threads = THREADS,
+			       .execute = execute_stuck };
 
 static sem_t other_gate;
 
@@ -96,7 +103,9 @@ static void execute_held(Command *command, int64_t deadline)
 	command_answer(command, SCSI_GOOD, NULL, 0, 8);
 }
 
-static const Backend held = { .name = "held", .execute = execute_held };
+static const Backend held = { .name = "held",
+			      .threads = THREADS,
+			      .execute = execute_held };
 
 static void start(unsigned int ceiling)
 {
@@ -304,11 +313,10 @@ static void test_threads_per_device(void)
 	start(64);
 	for (unsigned int i = 0; i < 10; i++)
 		submit(command_of(&stuck, 1, NULL));
-	wait_executed(WORKER_THREADS_PER_DEVICE);
+	wait_executed(THREADS);
 	submit(command_of(&prompt, 2, NULL));
 	free_next_answer();
-	g_assert_cmpuint(atomic_load(&executed), ==,
-			 WORKER_THREADS_PER_DEVICE + 1);
+	g_assert_cmpuint(atomic_load(&executed), ==, THREADS + 1);
 	let_go(10);
 	for (unsigned int i = 0; i < 10; i++)
 		free_next_answer();
@@ -338,34 +346,34 @@ static void test_no_thread(void)
 /* Occupies all threads that the device may have. */
 static void occupy(uint64_t key)
 {
-	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++)
+	for (unsigned int i = 0; i < THREADS; i++)
 		submit(command_of(&stuck, key, NULL));
-	wait_executed(WORKER_THREADS_PER_DEVICE);
+	wait_executed(THREADS);
 }
 
 static void release_occupied(void)
 {
-	let_go(WORKER_THREADS_PER_DEVICE);
-	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++)
+	let_go(THREADS);
+	for (unsigned int i = 0; i < THREADS; i++)
 		free_next_answer();
 }
 
 /* The same with deadlines that pass as soon as the loop looks. */
 static void occupy_urgently(uint64_t key, int *ret_witnesses)
 {
-	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++)
+	for (unsigned int i = 0; i < THREADS; i++)
 		submit(urgent_command_of(&stuck, key, &ret_witnesses[i]));
-	wait_executed(WORKER_THREADS_PER_DEVICE);
+	wait_executed(THREADS);
 }
 
 /* Lets disowned commands come back. */
 static void release_disowned(int *witnesses)
 {
-	let_go(WORKER_THREADS_PER_DEVICE);
+	let_go(THREADS);
 	run_until(worker_disowned(worker) == 0);
-	g_assert_cmpuint(late, ==, WORKER_THREADS_PER_DEVICE);
+	g_assert_cmpuint(late, ==, THREADS);
 	g_assert_false(late_has_connection);
-	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++) {
+	for (unsigned int i = 0; i < THREADS; i++) {
 		g_assert_true(descriptor_is_closed(witnesses[i]));
 		close(witnesses[i]);
 	}
@@ -374,13 +382,13 @@ static void release_disowned(int *witnesses)
 /* The kernel has it, so nobody knows what the device will do. */
 static void test_deadline_executing(void)
 {
-	int witnesses[WORKER_THREADS_PER_DEVICE];
+	int witnesses[THREADS];
 	int64_t submitted;
 
 	start(8);
 	submitted = g_get_monotonic_time();
 	occupy_urgently(1, witnesses);
-	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++) {
+	for (unsigned int i = 0; i < THREADS; i++) {
 		Command *command = next_answer();
 
 		g_assert_cmpint(g_get_monotonic_time(), >=, submitted + SOON);
@@ -392,8 +400,7 @@ static void test_deadline_executing(void)
 		g_assert_false(descriptor_is_closed(witnesses[i]));
 	}
 	g_assert_cmpuint(worker_outstanding(worker), ==, 0);
-	g_assert_cmpuint(worker_disowned(worker), ==,
-			 WORKER_THREADS_PER_DEVICE);
+	g_assert_cmpuint(worker_disowned(worker), ==, THREADS);
 	g_assert_cmpuint(late, ==, 0);
 	release_disowned(witnesses);
 	end();
@@ -402,7 +409,7 @@ static void test_deadline_executing(void)
 /* Never sent, so the client is told that it may try again. */
 static void test_deadline_queued(void)
 {
-	int witnesses[WORKER_THREADS_PER_DEVICE], witness;
+	int witnesses[THREADS], witness;
 	Command *command, *given;
 	int64_t submitted;
 
@@ -411,7 +418,7 @@ static void test_deadline_queued(void)
 	submitted = g_get_monotonic_time();
 	given = urgent_command_of(&prompt, 1, &witness);
 	submit(given);
-	for (unsigned int i = 0; i < WORKER_THREADS_PER_DEVICE; i++)
+	for (unsigned int i = 0; i < THREADS; i++)
 		free_next_answer();
 	command = next_answer();
 	g_assert_true(command == given);
@@ -423,7 +430,7 @@ static void test_deadline_queued(void)
 	command_free(command);
 	close(witness);
 	release_disowned(witnesses);
-	g_assert_cmpuint(atomic_load(&executed), ==, WORKER_THREADS_PER_DEVICE);
+	g_assert_cmpuint(atomic_load(&executed), ==, THREADS);
 	end();
 }
 
@@ -479,13 +486,12 @@ static void test_abandon_queued(void)
 	command = command_of(&prompt, 1, &witness);
 	submit(command);
 	worker_abandon(worker, command);
-	g_assert_cmpuint(worker_outstanding(worker), ==,
-			 WORKER_THREADS_PER_DEVICE);
+	g_assert_cmpuint(worker_outstanding(worker), ==, THREADS);
 	wait_until(descriptor_is_closed(witness));
 	close(witness);
 	release_occupied();
 	run_pending();
-	g_assert_cmpuint(atomic_load(&executed), ==, WORKER_THREADS_PER_DEVICE);
+	g_assert_cmpuint(atomic_load(&executed), ==, THREADS);
 	end();
 }
 
@@ -557,8 +563,7 @@ static void test_expire_all(void)
 		submit(command_of(&prompt, 1, NULL));
 	worker_expire_all(worker);
 	g_assert_cmpuint(worker_outstanding(worker), ==, 0);
-	g_assert_cmpuint(worker_disowned(worker), ==,
-			 WORKER_THREADS_PER_DEVICE);
+	g_assert_cmpuint(worker_disowned(worker), ==, THREADS);
 	while ((command = g_queue_pop_head(&answered))) {
 		bool sent = command->reply.sense[13] == 2;
 
@@ -567,11 +572,11 @@ static void test_expire_all(void)
 		*(sent ? &unknown : &not_sent) += 1;
 		command_free(command);
 	}
-	g_assert_cmpuint(unknown, ==, WORKER_THREADS_PER_DEVICE);
+	g_assert_cmpuint(unknown, ==, THREADS);
 	g_assert_cmpuint(not_sent, ==, 3);
-	let_go(WORKER_THREADS_PER_DEVICE);
-	run_until(late == WORKER_THREADS_PER_DEVICE);
-	g_assert_cmpuint(atomic_load(&executed), ==, WORKER_THREADS_PER_DEVICE);
+	let_go(THREADS);
+	run_until(late == THREADS);
+	g_assert_cmpuint(atomic_load(&executed), ==, THREADS);
 	end();
 }
 
@@ -964,7 +969,9 @@ static void execute_briefly(Command *command, int64_t deadline)
 	atomic_fetch_add(&executed, 1);
 }
 
-static const Backend brief = { .name = "brief", .execute = execute_briefly };
+static const Backend brief = { .name = "brief",
+			       .threads = THREADS,
+			       .execute = execute_briefly };
 
 typedef struct Tally {
 	unsigned int by_device, not_sent, unknown, gone;
