@@ -42,7 +42,9 @@ INSTALL_TEST := 'install:tests/install $(BUILD)'
 VM := 'vm:tests/vm/run --timeout 900 tests/vm/all $(BUILD)/qemu-pr-helper' \
 	'vm-reference:tests/vm/run --timeout 900 tests/vm/all --reference $(REFERENCE)' \
 	'vm-systemd:tests/vm/run --systemd --timeout 900 tests/vm/all \
-		--in tests/vm/systemd $(BUILD)/qemu-pr-helper'
+		--in tests/vm/systemd $(BUILD)/qemu-pr-helper' \
+	'vm-multipath:tests/vm/run --timeout 900 tests/vm/all \
+		--in tests/vm/multipath $(BUILD)/qemu-pr-helper'
 # Emulated twice, so slow, and at the mercy of how busy the machine is: no part
 # of `make check`.
 GUEST := 'vm-guest:tests/vm/run --timeout 1000 tests/vm/guest/test-guest.py \

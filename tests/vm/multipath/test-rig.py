@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the other tests here stand on: multipathd, two paths, and another host."""
+import os
+
+# pylint: disable=wrong-import-position
+import san
+import rig
+import scsi
+import sgio
+from helper import parse_arguments
+from tap import main, test
+
+parse_arguments(__doc__)
+KEY, OTHER = 0xA11CE, 0xB0B
+
+
+@test("the map has two paths, and the other host's is none of them")
+def _():
+    assert set(SAN.states()) == {path.name for path in SAN.paths}, SAN.states()
+    uuid = rig.read(f"/sys/block/{SAN.map}/dm/uuid")
+    assert uuid.startswith("mpath-"), uuid
+
+
+@test("three nexuses, three registrations")
+def _():
+    SAN.clean()
+    for number, nexus in enumerate(SAN.disk.nexus, 1):
+        fd = nexus.open()
+        answer = sgio.pr_command(fd, scsi.pr_out(scsi.REGISTER), scsi.parameters(0, number))
+        os.close(fd)
+        assert str(answer) == "GOOD", answer
+    assert SAN.keys() == [1, 2, 3]
+
+
+@test("a path that fails is out of use, and in use again when it is back")
+def _():
+    SAN.clean()
+    first, second = SAN.paths
+    with san.Load(SAN) as load:
+        first.offline()
+        SAN.wait_for_paths([second])
+        load.goes_on()
+        first.online()
+        SAN.wait_for_paths([first, second])
+    assert not load.errors, load.errors
+
+
+@test("a path that is deleted and found again")
+def _():
+    SAN.clean()
+    first, second = SAN.paths
+    with san.Load(SAN) as load:
+        first.delete()
+        SAN.wait_for_paths([second])
+        load.goes_on()
+        first.rescan()
+        SAN.wait_for_paths([first, second])
+    assert not load.errors, load.errors
+
+
+@test("I/O on a path that is not registered fails where others are")
+def _():
+    SAN.clean()
+    assert SAN.other_host(scsi.REGISTER, 0, OTHER) == "GOOD"
+    assert SAN.other_host(scsi.RESERVE, OTHER, kind=scsi.WRITE_EXCLUSIVE) == "GOOD"
+    with san.Load(SAN) as load:
+        load.goes_on()
+    assert load.errors and not load.done
+
+
+@test("multipathd keeps a key for the map")
+def _():
+    SAN.clean()
+    assert SAN.multipathd_key() == "none"
+    assert SAN.ask("setprkey", f" key {KEY:x}") == "ok"
+    assert SAN.multipathd_key() == f"{KEY:#x}"
+    assert SAN.ask("unsetprkey") == "ok"
+
+
+@test("multipathd gone, restarted, and without reservation_key")
+def _():
+    SAN.clean()
+    MULTIPATHD.stop()
+    try:
+        SAN.ask("getprkey")
+        raise AssertionError("somebody answers")
+    except ConnectionRefusedError:
+        pass
+    MULTIPATHD.configure("# none")
+    MULTIPATHD.start()
+    assert SAN.ask("setprkey", f" key {KEY:x}") == "fail"
+    MULTIPATHD.configure()
+    MULTIPATHD.restart()
+    assert SAN.ask("setprkey", f" key {KEY:x}") == "ok"
+    SAN.clean()
+
+
+MULTIPATHD, SAN = san.start()
+main()
