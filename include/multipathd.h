@@ -3,13 +3,14 @@
  * The few words spoken with multipathd: which key a path that comes back must
  * carry before it carries I/O. It listens to uid 0 only.
  *
- * A request is one connection: 8 bytes of length in native order, which counts
- * the text's NUL, and the text; the reply has the same form.
+ * A request is one connection: a size_t in native order, which is the length
+ * of the text with its NUL, and the text; the reply has the same form.
  */
 #ifndef MULTIPATHD_H
 #define MULTIPATHD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef enum MultipathdVerb {
@@ -29,7 +30,8 @@ typedef enum MultipathdResult {
 	MULTIPATHD_FAILED, /* it said no: "fail", or does not know the verb */
 	MULTIPATHD_ABSENT, /* nobody listens */
 	MULTIPATHD_DENIED, /* it listens to uid 0 only */
-	MULTIPATHD_SILENT, /* no whole answer within the timeout */
+	MULTIPATHD_SILENT, /* no whole answer within the timeout, or it closed
+			      the connection: it may have done it or not */
 	MULTIPATHD_RESULT_COUNT,
 } MultipathdResult;
 
@@ -40,6 +42,11 @@ typedef struct MultipathdAnswer {
 	bool aptpl;   /* of GET_KEY */
 	bool hold;    /* of GET_HOLD */
 } MultipathdAnswer;
+
+/* What a reply's text means, `size` bytes with the NUL: OK, FAILED or DENIED.
+ * Pure. */
+MultipathdAnswer multipathd_parse(MultipathdVerb verb, const char *text,
+				  size_t size);
 
 /* Asks about the map of this name ("dm-3"). `key` and `aptpl` are SET_KEY's.
  * Waits at most `timeout` milliseconds. Any thread. */
