@@ -246,6 +246,23 @@ def bsg_node(nexus):
     return "/dev/bsg/" + os.listdir(nexus.device + "/bsg")[0]
 
 
+def _own_node(pattern):
+    """The node of a device that the machine has from the start (DISKS in tests/vm/run)."""
+    node = "/dev/" + os.path.basename(wait_for(lambda: glob.glob(pattern), pattern)[0])
+    wait_for(lambda: can_open(node), node)
+    return node
+
+
+def nvme_disk():
+    """An NVMe disk's device node."""
+    return _own_node("/sys/block/nvme*n1")
+
+
+def cdrom():
+    """A SCSI CD-ROM's device node; its drive knows no persistent reservations."""
+    return _own_node("/sys/block/sr*")
+
+
 def dead_fuse_directory(path):
     """Mount a FUSE file system that nobody serves; returns what keeps it mounted.
 

@@ -7,6 +7,7 @@ would turn a descriptor of a part of a disk into power over all of it. So here
 is every kind of device and file that a client might pass, and what becomes of
 disks that go away in the middle.
 """
+import contextlib
 import os
 import socket
 import subprocess
@@ -18,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import rig
 import scsi
 import sgio
-from helper import Helper, parse_arguments
+from helper import Helper, log as helper_log, parse_arguments
 from prproto import Client
 from tap import main, test
 
@@ -37,6 +38,7 @@ REFERENCE_DIFFERS = {
     "a dm-linear volume": ("GOOD", "any user of a volume could rule the whole disk below it"),
     "a dm-multipath map": ("GOOD", "which path a command takes would be left to chance"),
     "a loop device": ("5/24/00", "no disk has seen the command that this finds fault with"),
+    "the disk's bsg node": ("5/24/00", "the same"),
 }
 
 
@@ -156,19 +158,45 @@ def _():
     check("a loop device", Descriptor(rig.loop_device("/run/loop.img")), FAILED)
 
 
-def not_a_disk(name, make):
-    """The device's place is taken by something with no SCSI in it."""
+@contextlib.contextmanager
+def said(text, times=2):
+    """The daemon gives this as its reason so often: it has not asked the device."""
+    before = len(helper_log())
+    yield
+    log = helper_log()[before:]
+    assert OPTIONS.reference or log.count(text) == times, log
+
+
+@test("an NVMe disk")
+def _():
+    with said("by the helper: it is not a SCSI device"):
+        check("an NVMe disk", Descriptor(rig.nvme_disk()), FAILED)
+
+
+@test("a CD-ROM is asked, and says itself that it has no reservations")
+def _():
+    with said("by the helper", 0), Descriptor(rig.cdrom()) as fd, HELPER.client() as client:
+        for cdb, data in ((READ_KEYS, b""), (REGISTER, scsi.parameters(0, KEY))):
+            direct = sgio.pr_command(fd, cdb, data)
+            helped = client.command(cdb, fd, data)
+            assert str(direct) == "5/20/00", direct
+            assert (helped.status, helped.sense) == (direct.status, direct.sense), helped
+
+
+def not_a_disk(name, make, of_register=FAILED):
+    """The device's place is taken by something with no SCSI in it.
+
+    of_register: what a command that changes something gets where that differs.
+    """
     @test(name)
     def _():
         clean()
         with Descriptor(make()) as fd, HELPER.client() as client:
             for _ in range(2):
                 answer = client.command(READ_KEYS, fd)
-                assert answer.status == scsi.CHECK_CONDITION, answer
-                assert scsi.sense_code(answer.sense), answer
+                assert str(answer) == expected(name, FAILED), answer
                 answer = client.command(REGISTER, fd, scsi.parameters(0, KEY))
-                assert answer.status == scsi.CHECK_CONDITION, answer
-                assert scsi.sense_code(answer.sense), answer
+                assert str(answer) == expected(name, of_register), answer
             # The connection has kept step.
             with Descriptor(DISK.nexus[0].sd) as disk:
                 assert str(client.command(READ_KEYS, disk)) == "GOOD"
@@ -186,10 +214,11 @@ def _():
 
 
 not_a_disk("a regular file", lambda: os.open("/run/file", os.O_RDWR | os.O_CREAT))
-not_a_disk("a directory", lambda: os.open("/run", os.O_RDONLY))
-not_a_disk("an O_PATH descriptor of the disk", lambda: os.open(DISK.nexus[0].sd, os.O_PATH))
+not_a_disk("a directory", lambda: os.open("/run", os.O_RDONLY), REFUSED)
+not_a_disk("an O_PATH descriptor of the disk", lambda: os.open(DISK.nexus[0].sd, os.O_PATH),
+           REFUSED)
 not_a_disk("the disk's bsg node", lambda: os.open(rig.bsg_node(DISK.nexus[0]), os.O_RDWR))
-not_a_disk("a pipe", half_a_pipe)
+not_a_disk("a pipe", half_a_pipe, REFUSED)
 not_a_disk("a TCP socket", lambda: socket.socket().detach())
 not_a_disk("a terminal", lambda: os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY))
 
@@ -220,6 +249,15 @@ def _():
             assert str(client.command(READ_KEYS, gone)) == FAILED
             assert str(client.command(REGISTER, gone, scsi.parameters(0, KEY))) == FAILED
         assert str(client.command(READ_KEYS, stays)) == "GOOD"
+
+
+@test("a disk that was deleted before its first command")
+def _():
+    disk = rig.loop_disk("untouched", nexuses=1)
+    with Descriptor(disk.nexus[0].sd) as gone:
+        disk.nexus[0].delete()
+        with said("by the helper: it is not in /sys/dev"):
+            expect_outcomes(gone, FAILED, FAILED)
 
 
 def as_user(function):
