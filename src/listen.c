@@ -46,11 +46,19 @@ bool listen_activated(ListenSocket *ret_socket, GError **error)
 	*ret_socket = (ListenSocket) { .fd = -1 };
 	if (count == 0)
 		return true;
-	if (count != 1) {
+	if (count < 0) {
 		error_set(error,
-			  "socket activation must pass exactly one socket, but "
-			  "LISTEN_FDS says %s",
-			  count < 0 ? strerror(-count) : "more");
+			  "LISTEN_FDS and LISTEN_PID, as socket activation "
+			  "sets them, cannot be used: %s",
+			  strerror(-count));
+		return false;
+	}
+	if (count > 1) {
+		error_set(error,
+			  "socket activation has passed %d sockets, but "
+			  "exactly one socket can be served; leave one "
+			  "ListenStream= in the socket unit",
+			  count);
 		return false;
 	}
 	if (sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0) {

@@ -4,42 +4,39 @@
  */
 #include "usage.h"
 
-#include <glib.h>
-
 #define NAME "qemu-pr-helper"
 
 void usage_help(FILE *file)
 {
-	fputs("Usage: " NAME " [OPTION]...\n"
-	      "Sends SCSI persistent reservation commands for QEMU's virtual\n"
-	      "machines, which may not send them themselves.\n"
-	      "\n"
-	      "  -h, --help            show this help and exit\n"
-	      "  -V, --version         show the version and exit\n"
-	      "  -d, --daemon          run in the background\n"
-	      "  -f, --pidfile=PATH    write the process ID to PATH; with -d the\n"
-	      "                        default is " DEFAULT_PIDFILE "\n"
-	      "  -k, --socket=PATH     listen on this Unix socket, an absolute path\n"
-	      "                        (" DEFAULT_SOCKET ")\n"
-	      "  -u, --user=USER       run as this user, by name or number\n"
-	      "  -g, --group=GROUP     run as this group\n"
-	      "  -q, --quiet           log only warnings and errors\n"
-	      "  -v, --verbose         log every command\n"
-	      "  -T, --trace=[[enable=]PATTERN][,events=FILE][,file=FILE]\n"
-	      "                        switch trace points on; -T help lists them\n"
-	      "\n"
-	      "      --socket-mode=MODE, --socket-owner=USER, --socket-group=GROUP\n"
-	      "                        permissions of the socket\n"
-	      "      --command-timeout=SECONDS\n"
-	      "                        answer each command within this time (" G_STRINGIFY(
-		      DEFAULT_COMMAND_TIMEOUT) ")\n"
-					       "      --max-clients=N   serve at most so many clients (" G_STRINGIFY(
-						       DEFAULT_MAX_CLIENTS) ")\n"
-									    "      --log-target=auto|journal|stderr\n"
-									    "                        where to log\n"
-									    "\n"
-									    "The manual page qemu-pr-helper(8) has the rest.\n",
-	      file);
+	fprintf(file,
+		"Usage: " NAME " [OPTION]...\n"
+		"Sends SCSI persistent reservation commands for QEMU's virtual\n"
+		"machines, which may not send them themselves.\n"
+		"\n"
+		"  -h, --help            show this help and exit\n"
+		"  -V, --version         show the version and exit\n"
+		"  -d, --daemon          run in the background\n"
+		"  -f, --pidfile=PATH    write the process ID to PATH; with -d the\n"
+		"                        default is " DEFAULT_PIDFILE "\n"
+		"  -k, --socket=PATH     listen on this Unix socket, an absolute path\n"
+		"                        (" DEFAULT_SOCKET ")\n"
+		"  -u, --user=USER       run as this user, by name or number\n"
+		"  -g, --group=GROUP     run as this group\n"
+		"  -q, --quiet           log only warnings and errors\n"
+		"  -v, --verbose         log every command\n"
+		"  -T, --trace=[[enable=]PATTERN][,events=FILE][,file=FILE]\n"
+		"                        switch trace points on; -T help lists them\n"
+		"\n"
+		"      --socket-mode=MODE, --socket-owner=USER, --socket-group=GROUP\n"
+		"                        permissions of the socket\n"
+		"      --command-timeout=SECONDS\n"
+		"                        answer each command within this time (%d)\n"
+		"      --max-clients=N   serve at most so many clients (%d)\n"
+		"      --log-target=auto|journal|stderr\n"
+		"                        where to log\n"
+		"\n"
+		"The manual page qemu-pr-helper(8) has the rest.\n",
+		DEFAULT_COMMAND_TIMEOUT, DEFAULT_MAX_CLIENTS);
 }
 
 void usage_version(FILE *file)
