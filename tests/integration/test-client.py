@@ -533,6 +533,9 @@ def _():
         datagrams.bind(SOCKET)
         check_error(run(), 15, SOCKET, "not a stream socket")
     os.unlink(SOCKET)
+    with open(SOCKET, "x", encoding="ascii"):
+        check_error(run(), 15, SOCKET, "is not a socket", "--socket")
+    os.unlink(SOCKET)
 
 
 @test("a socket that this user may not open")

@@ -87,12 +87,15 @@ static void test_syntax(void)
 	check_error("/dev/a /dev/b", EXIT_STATUS_SYNTAX, "/dev/b");
 	check_error("-d /dev/a /dev/b", EXIT_STATUS_SYNTAX, "/dev/b");
 	check_error("-d /dev/a -d /dev/b", EXIT_STATUS_SYNTAX, "/dev/b");
-	check_error("--bogus /dev/a", EXIT_STATUS_SYNTAX, "--bogus");
-	check_error("-kw /dev/a", EXIT_STATUS_SYNTAX, "-w");
-	check_error("--param-rk", EXIT_STATUS_SYNTAX, "--param-rk: needs");
-	check_error("/dev/a -K", EXIT_STATUS_SYNTAX, "-K: needs");
-	check_error("--in=3 /dev/a", EXIT_STATUS_SYNTAX, "--in=3: takes no");
-	check_error("--re /dev/a", EXIT_STATUS_SYNTAX, "--re");
+	check_error("--bogus /dev/a", EXIT_STATUS_SYNTAX,
+		    "unknown option --bogus");
+	check_error("-kw /dev/a", EXIT_STATUS_SYNTAX, "unknown option -w");
+	check_error("--param-rk", EXIT_STATUS_SYNTAX,
+		    "option --param-rk needs an argument");
+	check_error("/dev/a -K", EXIT_STATUS_SYNTAX, "option -K needs");
+	check_error("--in=3 /dev/a", EXIT_STATUS_SYNTAX,
+		    "option --in takes no");
+	check_error("--re /dev/a", EXIT_STATUS_SYNTAX, "unknown option --re");
 }
 
 static void test_syntax_of_arguments(void)
