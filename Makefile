@@ -164,7 +164,7 @@ INSTALL ?= install
 install: all
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man8 \
 		$(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) \
-		$(DESTDIR)$(completionsdir) $(DESTDIR)$(docdir)
+		$(DESTDIR)$(completionsdir) $(DESTDIR)$(docdir)/docs
 	$(INSTALL) $(BUILD)/qemu-pr-helper $(BUILD)/qemu-pr-client \
 		$(DESTDIR)$(bindir)
 	$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man8
@@ -174,8 +174,8 @@ install: all
 		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf
 	$(INSTALL) -m 644 contrib/qemu-pr-client.bash \
 		$(DESTDIR)$(completionsdir)/qemu-pr-client
-	$(INSTALL) -m 644 README.md LICENSE $(wildcard docs/*.md) \
-		$(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 $(wildcard docs/*.md) $(DESTDIR)$(docdir)/docs
 	@sh contrib/after-install $(bindir)
 
 .PHONY: uninstall
@@ -189,8 +189,8 @@ uninstall:
 		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf \
 		$(DESTDIR)$(completionsdir)/qemu-pr-client
 	rm -f $(addprefix $(DESTDIR)$(docdir)/,README.md LICENSE \
-		$(notdir $(wildcard docs/*.md)))
-	-rmdir $(DESTDIR)$(docdir)
+		$(wildcard docs/*.md))
+	-rmdir $(DESTDIR)$(docdir)/docs $(DESTDIR)$(docdir)
 
 # --- tests ------------------------------------------------------------------
 

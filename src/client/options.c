@@ -15,14 +15,22 @@
 /* Long options return 256 + their place in the table. */
 #define LONG_BASE 256
 
-static void fill_long_options(struct option *options)
+/* Of struct option, with one of zeroes at the end. */
+static GArray *long_options(void)
 {
-	for (size_t i = 0; i < client_option_count; i++)
-		options[i] = (struct option) {
-			.name = client_option_rules[i].name,
-			.has_arg = client_option_rules[i].kind == RULE_ARGUMENT,
+	GArray *options = g_array_new(TRUE, TRUE, sizeof(struct option));
+
+	for (size_t i = 0; i < client_option_count; i++) {
+		const OptionRule *rule = &client_option_rules[i];
+		struct option option = {
+			.name = rule->name,
+			.has_arg = rule->kind == RULE_ARGUMENT,
 			.val = LONG_BASE + (int)i,
 		};
+
+		g_array_append_val(options, option);
+	}
+	return options;
 }
 
 static GString *short_options(void)
@@ -32,10 +40,12 @@ static GString *short_options(void)
 	GString *text = g_string_new(":");
 
 	for (size_t i = 0; i < client_option_count; i++) {
-		if (!client_option_rules[i].letter)
+		const OptionRule *rule = &client_option_rules[i];
+
+		if (!rule->letter)
 			continue;
-		g_string_append_c(text, client_option_rules[i].letter);
-		if (client_option_rules[i].kind == RULE_ARGUMENT)
+		g_string_append_c(text, rule->letter);
+		if (rule->kind == RULE_ARGUMENT)
 			g_string_append_c(text, ':');
 	}
 	return text;
@@ -125,18 +135,17 @@ static bool getopt_error(int value, char **argv, GError **error)
 static bool parse_words(OptionsDraft *draft, int argc, char **argv,
 			GError **error)
 {
-	g_autofree struct option *long_options =
-		g_new0(struct option, client_option_count + 1);
+	g_autoptr(GArray) names = long_options();
 	g_autoptr(GString) letters = short_options();
 	const OptionRule *rule;
 	const char *problem;
 	int value;
 
-	fill_long_options(long_options);
 	optind = 0;
 	opterr = 0;
-	while ((value = getopt_long(argc, argv, letters->str, long_options,
-				    NULL)) != -1) {
+	while ((value = getopt_long(argc, argv, letters->str,
+				    (struct option *)names->data, NULL)) !=
+	       -1) {
 		rule = find_rule(value);
 		if (!rule)
 			return getopt_error(value, argv, error);

@@ -76,12 +76,13 @@ static int compare(const void *a, const void *b)
 static void print_result(int64_t start)
 {
 	double seconds = (double)(now() - start) / 1e9;
+	size_t median = count / 2, percentile = count * 99 / 100;
 
 	if (count == 0)
 		errx(1, "not one command was answered");
 	qsort(latencies, count, sizeof(*latencies), compare);
 	printf("%zu %.6f %.3f %.3f %.3f\n", count, seconds,
-	       latencies[count / 2] / 1e3, latencies[count * 99 / 100] / 1e3,
+	       latencies[median] / 1e3, latencies[percentile] / 1e3,
 	       latencies[count - 1] / 1e3);
 }
 

@@ -205,18 +205,15 @@ static void test_full_pipe(void)
 /* The report of the losses can be lost as well; the count is not. */
 static void test_full_pipe_twice(void)
 {
-	g_autofree char *junk = NULL;
-
 	capture();
 	fill_pipe();
 	for (int i = 0; i < 3; i++)
 		log_message(LOG_LEVEL_ERROR, "lost");
-	junk = captured();
+	g_free(captured());
 	fill_pipe();
 	for (int i = 0; i < 4; i++)
 		log_message(LOG_LEVEL_ERROR, "lost");
-	g_free(junk);
-	junk = captured();
+	g_free(captured());
 	log_message(LOG_LEVEL_INFO, "again");
 	assert_captured(PREFIX "7 log messages were lost, as they could not "
 			       "be written\n" PREFIX "again\n");

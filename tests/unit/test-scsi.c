@@ -159,65 +159,65 @@ typedef struct SenseCase {
 	ScsiSense sense;
 } SenseCase;
 
+static const SenseCase sense_cases[] = {
+	/* Fixed: current, deferred, with VALID, with other flags. */
+	{ { 0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x2a, 3 },
+	  18,
+	  true,
+	  { 6, 0x2a, 3 } },
+	{ { 0x71, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x2a, 4 },
+	  18,
+	  true,
+	  { 6, 0x2a, 4 } },
+	{ { 0xf0, 9, 0xe5, 9, 9, 9, 9, 10, 9, 9, 9, 9, 0x24, 1 },
+	  18,
+	  true,
+	  { 5, 0x24, 1 } },
+	/* ADDITIONAL SENSE LENGTH ends before the codes. */
+	{ { 0x70, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x2a, 3 },
+	  18,
+	  true,
+	  { 2, 0, 0 } },
+	{ { 0x70, 0, 2, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0x2a, 3 },
+	  18,
+	  true,
+	  { 2, 0, 0 } },
+	{ { 0x70, 0, 2, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0x2a, 3 },
+	  18,
+	  true,
+	  { 2, 0x2a, 0 } },
+	{ { 0x70, 0, 2, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0x2a, 3 },
+	  18,
+	  true,
+	  { 2, 0x2a, 3 } },
+	/* The bytes end before the codes. */
+	{ { 0x70, 0, 2, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x2a, 3 },
+	  13,
+	  true,
+	  { 2, 0x2a, 0 } },
+	{ { 0x70, 0, 2, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x2a, 3 },
+	  12,
+	  true,
+	  { 2, 0, 0 } },
+	{ { 0x70, 0, 2, 0 }, 4, true, { 2, 0, 0 } },
+	/* Descriptor. */
+	{ { 0x72, 0x0b, 0x2e, 0x02 }, 8, true, { 0xb, 0x2e, 2 } },
+	{ { 0x73, 0xf5, 0x20, 0x00 }, 4, true, { 5, 0x20, 0 } },
+	/* None of these. */
+	{ { 0x70, 0, 2 }, 3, false },
+	{ { 0x72, 5, 0x20 }, 3, false },
+	{ { 0 }, 0, false },
+	{ { 0 }, 18, false },
+	{ { 0x6f, 0, 5 }, 18, false },
+	{ { 0x74, 5, 0x20 }, 18, false },
+	{ { 0x7f, 5, 0x20 }, 18, false },
+	{ { 0xff, 5, 0x20 }, 18, false },
+};
+
 static void test_sense_get(void)
 {
-	static const SenseCase cases[] = {
-		/* Fixed: current, deferred, with VALID, with other flags. */
-		{ { 0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x2a, 3 },
-		  18,
-		  true,
-		  { 6, 0x2a, 3 } },
-		{ { 0x71, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x2a, 4 },
-		  18,
-		  true,
-		  { 6, 0x2a, 4 } },
-		{ { 0xf0, 9, 0xe5, 9, 9, 9, 9, 10, 9, 9, 9, 9, 0x24, 1 },
-		  18,
-		  true,
-		  { 5, 0x24, 1 } },
-		/* ADDITIONAL SENSE LENGTH ends before the codes. */
-		{ { 0x70, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x2a, 3 },
-		  18,
-		  true,
-		  { 2, 0, 0 } },
-		{ { 0x70, 0, 2, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0x2a, 3 },
-		  18,
-		  true,
-		  { 2, 0, 0 } },
-		{ { 0x70, 0, 2, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0x2a, 3 },
-		  18,
-		  true,
-		  { 2, 0x2a, 0 } },
-		{ { 0x70, 0, 2, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0x2a, 3 },
-		  18,
-		  true,
-		  { 2, 0x2a, 3 } },
-		/* The bytes end before the codes. */
-		{ { 0x70, 0, 2, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x2a, 3 },
-		  13,
-		  true,
-		  { 2, 0x2a, 0 } },
-		{ { 0x70, 0, 2, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x2a, 3 },
-		  12,
-		  true,
-		  { 2, 0, 0 } },
-		{ { 0x70, 0, 2, 0 }, 4, true, { 2, 0, 0 } },
-		/* Descriptor. */
-		{ { 0x72, 0x0b, 0x2e, 0x02 }, 8, true, { 0xb, 0x2e, 2 } },
-		{ { 0x73, 0xf5, 0x20, 0x00 }, 4, true, { 5, 0x20, 0 } },
-		/* None of these. */
-		{ { 0x70, 0, 2 }, 3, false },
-		{ { 0x72, 5, 0x20 }, 3, false },
-		{ { 0 }, 0, false },
-		{ { 0 }, 18, false },
-		{ { 0x6f, 0, 5 }, 18, false },
-		{ { 0x74, 5, 0x20 }, 18, false },
-		{ { 0x7f, 5, 0x20 }, 18, false },
-		{ { 0xff, 5, 0x20 }, 18, false },
-	};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		const SenseCase *this = &cases[i];
+	for (size_t i = 0; i < G_N_ELEMENTS(sense_cases); i++) {
+		const SenseCase *this = &sense_cases[i];
 		g_autofree uint8_t *bytes = g_memdup2(this->bytes, this->size);
 		ScsiSense sense = { 0x5a, 0x5a, 0x5a };
 		ScsiSense expected = this->valid ? this->sense : sense;
