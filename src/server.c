@@ -31,9 +31,9 @@
 #define DESCRIPTORS_RESERVED 512
 #define DESCRIPTORS_OWN      64
 
-/* With so many waiting to be closed, only clients that have used a device
- * properly may send. */
-#define DISPOSAL_MANY 512
+/* With this part of the table waiting to be closed, only clients that have
+ * used a device properly may send. */
+#define DISPOSAL_PART 4
 
 /* How long the end waits for sockets to be closed, in milliseconds. A process
  * whose threads hang in the kernel keeps what is still open then. */
@@ -94,7 +94,7 @@ static bool has_room(ConnectionHost *host, bool proven)
 	unsigned int used = DESCRIPTORS_OWN + 2 * server->clients.length +
 			    worker_disowned(host->worker) + pending;
 
-	if (!proven && pending > DISPOSAL_MANY)
+	if (!proven && pending > server->limits.descriptors / DISPOSAL_PART)
 		return false;
 	/* A table that small has to do without. */
 	if (server->limits.descriptors < DESCRIPTORS_RESERVED + 2)

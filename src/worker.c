@@ -309,8 +309,8 @@ bool worker_submit(Worker *worker, Command *command, int socket)
 	forget(worker, job);
 	g_free(job);
 	command_refuse(command, sense_no_resources,
-		       "all %u threads wait for other devices",
-		       WORKER_THREADS_MAX);
+		       "no thread is free for its device, and no further one "
+		       "can be started");
 	return false;
 }
 

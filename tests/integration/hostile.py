@@ -158,6 +158,10 @@ def _():
     with FuseFile() as file, daemon.client() as client:
         client.send(IN, [file.fd] * 253)
         assert client.is_closed_by_peer()
+        for _ in range(2):      # a crowd, but far from all that the table can hold
+            with daemon.client() as another:
+                another.send(IN, [file.fd] * 253)
+                assert another.is_closed_by_peer()
         until(lambda: len(file.silent) == 16, what="16 threads in close()")
         serves_others()
         assert file.silent == ["FLUSH"] * 16

@@ -382,7 +382,9 @@ static void activate_with_socket(void)
 			       sizeof(sa_family_t)));
 	g_assert_no_errno(listen(fd, 1));
 	activate(fd, "1", true, NULL);
-	activate(fd, "2", false, "exactly one");
+	g_assert_no_errno(dup2(fd, SD_LISTEN_FDS_START + 1));
+	activate(fd, "2", false, "2 sockets, but exactly one");
+	activate(fd, "1000", false, "LISTEN_FDS");
 	tear_down();
 }
 
