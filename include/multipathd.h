@@ -53,4 +53,8 @@ MultipathdAnswer multipathd_parse(MultipathdVerb verb, const char *text,
 MultipathdAnswer multipathd_ask(MultipathdVerb verb, const char *map,
 				uint64_t key, bool aptpl, int timeout);
 
+/* What it goes by, in the form of multipath.conf; *ret_text is the caller's.
+ * Any user may ask. Waits as multipathd_ask() does. */
+MultipathdResult multipathd_configuration(int timeout, char **ret_text);
+
 #endif

@@ -31,6 +31,10 @@ typedef struct Options {
 	unsigned int max_clients;
 	bool max_clients_given;
 	gint64 command_timeout; /* microseconds */
+
+	bool check;           /* --check: look, and serve nobody */
+	char *const *devices; /* what to look at, besides; NULL-terminated,
+				 borrowed of argv */
 } Options;
 
 typedef enum OptionsVerdict {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backend.h"
+#include "check.h"
 #include "daemonize.h"
 #include "descriptors.h"
 #include "error.h"
@@ -166,7 +167,6 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 
 	descriptors_fill_standard();
-	signals_block();
 	switch (options_parse(argc, argv, &daemon.options, &error)) {
 	case OPTIONS_DONE:
 		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -177,6 +177,10 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
+	if (daemon.options.check)
+		return check_host(&daemon.options) ? EXIT_SUCCESS
+						   : EXIT_FAILURE;
+	signals_block();
 	daemon.loop = g_main_loop_new(NULL, FALSE);
 	if (!start(&daemon, &error)) {
 		log_start_error(error->message);

@@ -30,6 +30,9 @@ static const char *const default_sockets[] = {
 /* What it says when it cannot is longer at times; then it is not read. */
 #define REPLY_MAX 256
 
+/* Its configuration has a section for each map and each kind of device. */
+#define CONFIGURATION_MAX (4 << 20)
+
 /* In front of each message: its length, with the NUL of the text. The type is
  * the protocol's. */
 typedef size_t Length;
@@ -140,21 +143,14 @@ static const char *const verb_names[MULTIPATHD_VERB_COUNT] = {
 	[MULTIPATHD_UNSET_HOLD] = "unsetprhold",
 };
 
-static GByteArray *request_new(MultipathdVerb verb, const char *map,
-			       uint64_t key, bool aptpl)
+static char *request_text(MultipathdVerb verb, const char *map, uint64_t key,
+			  bool aptpl)
 {
-	GByteArray *request = g_byte_array_new();
-	g_autoptr(GString) text = g_string_new(verb_names[verb]);
-	Length length;
-
-	g_string_append_printf(text, " map %s", map);
-	if (verb == MULTIPATHD_SET_KEY)
-		g_string_append_printf(text, " key 0x%" PRIx64 "%s", key,
-				       aptpl ? ":aptpl" : "");
-	length = text->len + 1;
-	g_byte_array_append(request, (const uint8_t *)&length, sizeof(length));
-	g_byte_array_append(request, (const uint8_t *)text->str, length);
-	return request;
+	if (verb != MULTIPATHD_SET_KEY)
+		return g_strdup_printf("%s map %s", verb_names[verb], map);
+	return g_strdup_printf("%s map %s key 0x%" PRIx64 "%s",
+			       verb_names[verb], map, key,
+			       aptpl ? ":aptpl" : "");
 }
 
 /* A word, or a word and a line end. */
@@ -221,32 +217,72 @@ MultipathdAnswer multipathd_parse(MultipathdVerb verb, const char *text,
 	return answer;
 }
 
-static MultipathdAnswer receive(MultipathdVerb verb, int socket,
-				int64_t deadline)
+static MultipathdResult send_text(int socket, const char *text,
+				  int64_t deadline)
 {
-	char text[REPLY_MAX];
+	g_autoptr(GByteArray) message = g_byte_array_new();
+	Length length = strlen(text) + 1;
+
+	g_byte_array_append(message, (const uint8_t *)&length, sizeof(length));
+	g_byte_array_append(message, (const uint8_t *)text, (guint)length);
+	return transfer(socket, message->data, message->len, POLLOUT, deadline)
+		       ? MULTIPATHD_OK
+		       : MULTIPATHD_SILENT;
+}
+
+static MultipathdResult receive_text(int socket, size_t max, GByteArray *reply,
+				     int64_t deadline)
+{
 	Length length;
 
 	if (!transfer(socket, &length, sizeof(length), POLLIN, deadline))
-		return (MultipathdAnswer) { MULTIPATHD_SILENT };
-	if (length > sizeof(text))
-		return (MultipathdAnswer) { MULTIPATHD_FAILED };
-	if (!transfer(socket, text, length, POLLIN, deadline))
-		return (MultipathdAnswer) { MULTIPATHD_SILENT };
-	return multipathd_parse(verb, text, length);
+		return MULTIPATHD_SILENT;
+	if (length > max)
+		return MULTIPATHD_FAILED;
+	g_byte_array_set_size(reply, (guint)length);
+	return transfer(socket, reply->data, length, POLLIN, deadline)
+		       ? MULTIPATHD_OK
+		       : MULTIPATHD_SILENT;
+}
+
+/* OK: `reply` is what it said, of at most `max` bytes. */
+static MultipathdResult converse(const char *text, int timeout, size_t max,
+				 GByteArray *reply)
+{
+	int64_t deadline = g_get_monotonic_time() + (int64_t)timeout * 1000;
+	autofd socket = -1;
+	MultipathdResult result = connect_any(deadline, &socket);
+
+	if (result == MULTIPATHD_OK)
+		result = send_text(socket, text, deadline);
+	return result == MULTIPATHD_OK
+		       ? receive_text(socket, max, reply, deadline)
+		       : result;
 }
 
 MultipathdAnswer multipathd_ask(MultipathdVerb verb, const char *map,
 				uint64_t key, bool aptpl, int timeout)
 {
-	int64_t deadline = g_get_monotonic_time() + (int64_t)timeout * 1000;
-	g_autoptr(GByteArray) request = request_new(verb, map, key, aptpl);
-	autofd socket = -1;
-	MultipathdResult result = connect_any(deadline, &socket);
+	g_autofree char *text = request_text(verb, map, key, aptpl);
+	g_autoptr(GByteArray) reply = g_byte_array_new();
+	MultipathdResult result = converse(text, timeout, REPLY_MAX, reply);
 
 	if (result != MULTIPATHD_OK)
 		return (MultipathdAnswer) { result };
-	if (!transfer(socket, request->data, request->len, POLLOUT, deadline))
-		return (MultipathdAnswer) { MULTIPATHD_SILENT };
-	return receive(verb, socket, deadline);
+	return multipathd_parse(verb, (const char *)reply->data, reply->len);
+}
+
+MultipathdResult multipathd_configuration(int timeout, char **ret_text)
+{
+	g_autoptr(GByteArray) reply = g_byte_array_new();
+	MultipathdResult result = converse("show config local", timeout,
+					   CONFIGURATION_MAX, reply);
+
+	if (result != MULTIPATHD_OK)
+		return result;
+	if (reply->len == 0 || reply->data[reply->len - 1] != '\0' ||
+	    !strstr((const char *)reply->data, "defaults {"))
+		return MULTIPATHD_FAILED;
+	*ret_text = g_strdup((const char *)reply->data);
+	return MULTIPATHD_OK;
 }

@@ -25,6 +25,7 @@ enum {
 	OPTION_COMMAND_TIMEOUT,
 	OPTION_MAX_CLIENTS,
 	OPTION_LOG_TARGET,
+	OPTION_CHECK,
 };
 
 static const char short_options[] = "hVdqvf:k:T:u:g:";
@@ -46,6 +47,7 @@ static const struct option long_options[] = {
 	{ "command-timeout", required_argument, NULL, OPTION_COMMAND_TIMEOUT },
 	{ "max-clients", required_argument, NULL, OPTION_MAX_CLIENTS },
 	{ "log-target", required_argument, NULL, OPTION_LOG_TARGET },
+	{ "check", no_argument, NULL, OPTION_CHECK },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -178,6 +180,9 @@ static bool set_option(Parse *parse, int option, const char *argument,
 		return set_max_clients(options, argument, error);
 	case OPTION_LOG_TARGET:
 		return set_log_target(options, argument, error);
+	case OPTION_CHECK:
+		options->check = true;
+		return true;
 	}
 	g_assert_not_reached();
 }
@@ -256,7 +261,8 @@ static OptionsVerdict parse_all(int argc, char **argv, Parse *parse,
 		if (!set_option(parse, option, optarg, error))
 			return OPTIONS_WRONG;
 	}
-	if (optind < argc) {
+	parse->options.devices = argv + optind;
+	if (optind < argc && !parse->options.check) {
 		error_set(error,
 			  "unexpected argument '%s'; options are listed "
 			  "by --help",

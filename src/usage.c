@@ -10,6 +10,7 @@ void usage_help(FILE *file)
 {
 	fprintf(file,
 		"Usage: " NAME " [OPTION]...\n"
+		"       " NAME " --check [OPTION]... [DEVICE]...\n"
 		"Sends SCSI persistent reservation commands for QEMU's virtual\n"
 		"machines, which may not send them themselves.\n"
 		"\n"
@@ -34,6 +35,8 @@ void usage_help(FILE *file)
 		"      --max-clients=N   serve at most so many clients (%d)\n"
 		"      --log-target=auto|journal|stderr\n"
 		"                        where to log\n"
+		"      --check           serve nobody; say whether this host, and each\n"
+		"                        DEVICE, is ready, and what to fix if not\n"
 		"\n"
 		"The manual page qemu-pr-helper(8) has the rest.\n",
 		DEFAULT_COMMAND_TIMEOUT, DEFAULT_MAX_CLIENTS);

@@ -16,7 +16,7 @@ IN = scsi.pr_in(scsi.READ_KEYS)
 NULL = os.open("/dev/null", os.O_RDWR)
 LONG = ["help", "version", "daemon", "pidfile", "socket", "user", "group", "quiet", "verbose",
         "trace", "socket-mode", "socket-owner", "socket-group", "command-timeout", "max-clients",
-        "log-target"]
+        "log-target", "check"]
 
 
 def refused(*options):
@@ -177,6 +177,41 @@ def _():
     for item in ("file", "events"):
         line = refused("-T", f"{item}=/nonexistent/x")
         assert "/nonexistent/x" in line and "No such file" in line, line
+
+
+# --check; tests/vm/multipath/test-check.py has the devices.
+
+def checked(*arguments):
+    """Exit status and lines."""
+    result = run("--check", "-k", f"{scratch()}/pr.sock", *arguments)
+    assert result.stderr == "", result
+    return result.returncode, result.stdout.splitlines()
+
+
+@test("--check names what is no device, each in a line, and how to mend it")
+def _():
+    status, lines = checked("/dev/null", "/nonexistent", __file__)
+    wrong = [line for line in lines if line.startswith("FIX")]
+    assert status == 1 and len(wrong) >= 3, lines
+    for name in ("/dev/null: ", "/nonexistent: ", __file__ + ": "):
+        assert any(name in line and "; " in line for line in wrong), lines
+
+
+@test("--check counts what has to be mended, and nothing else, in its exit status")
+def _():
+    status, lines = checked()
+    assert status == any(line.startswith("FIX") for line in lines), (status, lines)
+    assert any("pr.sock: free" in line for line in lines), lines
+    status, lines = checked("--max-clients=1000000")
+    assert status == 1 and any("LimitNOFILE=" in line for line in lines), lines
+
+
+@test("--check binds nothing, and tells a socket that is served")
+def _():
+    with Daemon() as daemon:
+        result = run("--check", "-k", daemon.socket)
+        assert f"served by process {daemon.pid} " in result.stdout, result
+    assert not os.path.exists(f"{scratch()}/pr.sock")
 
 
 main()

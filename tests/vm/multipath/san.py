@@ -47,10 +47,10 @@ def run(*command):
 class Path:
     """One of the map's paths, which may go and come back under another name."""
 
-    def __init__(self, target):
-        self.target = target
-        self.address = rig.read(target.group + "/address")
-        self.nexus = target.nexus
+    def __init__(self, nexus):
+        self.nexus = nexus
+        # HOST:CHANNEL:TARGET:LUN, the name of the device's directory in sysfs.
+        self.address = os.path.basename(os.path.realpath(nexus.device))
 
     @property
     def name(self):
@@ -75,7 +75,7 @@ class Path:
         host = self.address.split(":", maxsplit=1)[0]
         # This bus has one channel; wildcards reach it all the same.
         rig.write(f"/sys/class/scsi_host/host{host}/scan", "- - -")
-        self.nexus = rig.Nexus(f"/sys/class/scsi_device/{self.address}:0/device")
+        self.nexus = rig.Nexus(f"/sys/class/scsi_device/{self.address}/device")
 
 
 class Multipathd:
@@ -142,10 +142,10 @@ def log():
 class San:
     """A disk with a map of two paths, and the other host's nexus of it."""
 
-    def __init__(self, name):
+    def __init__(self, name, make=rig.loop_disk):
         """The name's hexadecimal digits are all that tells one disk's WWID from another's."""
-        self.disk = rig.loop_disk(name, nexuses=3)
-        self.paths = [Path(target) for target in self.disk.targets[:2]]
+        self.disk = make(name, nexuses=3)
+        self.paths = [Path(nexus) for nexus in self.disk.nexus[:2]]
         self.other = self.disk.nexus[2]
         self.fd = self.other.open()
 
@@ -338,10 +338,10 @@ class Load:
         diag(f"{self.done} writes and reads, {len(self.errors)} failed")
 
 
-def start(names=("1",), program=PROGRAM):
+def start(makes=(rig.loop_disk,), program=PROGRAM):
     """The hosts' disks, and multipathd with a map on each: (multipathd, san...)."""
     shutil.rmtree(DIRECTORY, ignore_errors=True)
-    sans = [San(name) for name in names]
+    sans = [San(str(number), make) for number, make in enumerate(makes, 1)]
     multipathd = Multipathd([os.path.basename(san.other.sd) for san in sans], program)
     multipathd.configure()
     if not os.path.exists("/run/udev/control"):

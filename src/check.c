@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The process itself: what it may do, as who, with how many descriptors. The
+ * privileges are dropped for trial, in a child, by the code that does it in
+ * earnest.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "account.h"
+#include "backend.h"
+#include "descriptors.h"
+#include "error.h"
+#include "fd.h"
+#include "privileges.h"
+#include "server.h"
+
+static void print(const char *verdict, const char *format, va_list arguments)
+{
+	g_autofree char *text = g_strdup_vprintf(format, arguments);
+
+	printf("%-4s %s\n", verdict, text);
+	/* What comes next may block. */
+	fflush(stdout);
+}
+
+void check_ok(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print("ok", format, arguments);
+	va_end(arguments);
+}
+
+void check_fix(Check *check, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print("FIX", format, arguments);
+	va_end(arguments);
+	check->to_fix++;
+}
+
+/* In the child: the last thing it does. */
+static void trial(const Options *options, int errors)
+{
+	Privileges privileges = {
+		.user = options->user,
+		.group = options->group,
+		.capabilities = backend_capabilities(),
+	};
+	g_autoptr(GError) error = NULL;
+
+	if (privileges_drop(&privileges, &error))
+		_exit(EXIT_SUCCESS);
+	(void)!write(errors, error->message, strlen(error->message));
+	_exit(EXIT_FAILURE);
+}
+
+/* Whether the helper will get past privileges_drop(), tried in a child so that
+ * this process keeps what the other checks need. */
+static bool privileges_try(const Options *options, GError **error)
+{
+	char message[1024];
+	int ends[2], status;
+	ssize_t n;
+	pid_t child;
+
+	if (pipe(ends) < 0 || (child = fork()) < 0) {
+		error_set_errno(error, "cannot start a process");
+		return false;
+	}
+	if (child == 0)
+		trial(options, ends[1]);
+	close(ends[1]);
+	n = read(ends[0], message, sizeof(message));
+	close(ends[0]);
+	waitpid(child, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+		return true;
+	error_set(error, "%.*s", (int)MAX(n, 0), message);
+	return false;
+}
+
+static void check_privileges(Check *check)
+{
+	const Options *options = check->options;
+	g_autoptr(GError) error = NULL;
+
+	check->may_send = privileges_suffice(backend_capabilities(), NULL);
+	if (!privileges_try(options, &error))
+		check_fix(check, "privileges: %s", error->message);
+	else if (geteuid() != 0)
+		check_ok("privileges: CAP_SYS_RAWIO as user %u; multipath maps "
+			 "need a start as root",
+			 geteuid());
+	else if (options->user == ACCOUNT_UNCHANGED)
+		check_ok("privileges: CAP_SYS_RAWIO as root");
+	else
+		check_ok("privileges: CAP_SYS_RAWIO as user %u; a second "
+			 "process stays root, for multipath maps",
+			 options->user);
+}
+
+/* The kernel asks for the capability in the initial user namespace, which maps
+ * all numbers to themselves. */
+static void check_namespace(Check *check)
+{
+	g_autofree char *map = NULL;
+	unsigned long inside, outside, count;
+
+	if (!g_file_get_contents("/proc/self/uid_map", &map, NULL, NULL) ||
+	    (sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 &&
+	     inside == 0 && outside == 0 && count == UINT32_MAX))
+		return;
+	check->may_send = false;
+	check_fix(check, "user namespace: this is none of the host's, and the "
+			 "kernel refuses the commands in it; start the helper "
+			 "outside of it (not with PrivateUsers=, nor in a "
+			 "rootless container)");
+}
+
+static void check_descriptors(Check *check)
+{
+	const Options *options = check->options;
+	unsigned int limit = descriptors_raise_limit();
+	unsigned int clients = server_clients(limit);
+
+	if (clients >= options->max_clients)
+		check_ok("open files: %u, enough for %u clients", limit,
+			 options->max_clients);
+	else if (options->max_clients_given)
+		check_fix(check,
+			  "open files: %u, enough for %u clients and not for "
+			  "%u; raise LimitNOFILE= in the unit, or ulimit -n",
+			  limit, clients, options->max_clients);
+	else
+		check_ok("open files: %u, enough for %u clients; LimitNOFILE= "
+			 "in the unit raises it",
+			 limit, clients);
+}
+
+bool check_host(const Options *options)
+{
+	Check check = { .options = options };
+
+	check_privileges(&check);
+	check_namespace(&check);
+	check_descriptors(&check);
+	check_socket(&check);
+	if (!options->devices[0])
+		check_multipathd(&check, NULL);
+	for (char *const *device = options->devices; *device; device++)
+		check_device(&check, *device);
+	return check.to_fix == 0;
+}
