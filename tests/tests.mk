@@ -41,8 +41,9 @@ LINT := 'lint:tests/lint'
 INSTALL_TEST := 'install:tests/install $(BUILD)'
 VM := 'vm:tests/vm/run --timeout 900 tests/vm/all $(BUILD)/qemu-pr-helper' \
 	'vm-reference:tests/vm/run --timeout 900 tests/vm/all --reference $(REFERENCE)' \
-	'vm-systemd:tests/vm/run --systemd --timeout 900 tests/vm/all \
-		--in tests/vm/systemd $(BUILD)/qemu-pr-helper' \
+	'vm-systemd:tests/vm/run --systemd --timeout 900 \
+		--before "tests/vm/systemd/before-boot $(BUILD)/qemu-pr-helper" \
+		tests/vm/all --in tests/vm/systemd $(BUILD)/qemu-pr-helper' \
 	'vm-multipath:tests/vm/run --timeout 900 tests/vm/all \
 		--in tests/vm/multipath $(BUILD)/qemu-pr-helper'
 # Emulated twice, so slow, and at the mercy of how busy the machine is: no part

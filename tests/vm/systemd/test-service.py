@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The shipped units, as they are: start at boot, start by a client, and what they may do."""
+"""The shipped units, as they are: start by a client, life and end, and what they may do."""
+import contextlib
 import grp
 import os
 import re
@@ -20,6 +21,8 @@ from tap import diag, main, test
 BUILD = unit.install(__doc__)
 SYS_RAWIO = 1 << 17
 MAX_EXPOSURE = 1.5
+# From <sys/ptrace.h> and <sys/wait.h>.
+PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
 READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
 
 
@@ -89,37 +92,41 @@ def _():
     assert os.stat(unit.SOCKET).st_ino == before
 
 
-@test("enabled, the service starts at boot and says that it is ready")
-def _():
-    unit.stop()
-    unit.run("systemctl", "disable", unit.SOCKET_UNIT)
-    unit.run("systemctl", "stop", unit.SOCKET_UNIT)
-    unit.run("systemctl", "enable", unit.SERVICE)
-    unit.run("systemctl", "start", "multi-user.target")     # as at boot
-    rig.wait_for(lambda: unit.state() == "active", "the service")
-    assert unit.show("Type") == "notify"
-    assert unit.show("StatusText") == "Serving.", unit.show("StatusText")
-    # Ready means ready: nobody has connected yet, and the main process is the daemon's.
-    assert os.readlink(f"/proc/{unit.main_pid()}/exe") == unit.PROGRAM
-    unit.ping()
+@contextlib.contextmanager
+def half_a_request():
+    """A client that has sent one, which is read; it is answered behind the block."""
+    with open("/dev/null", "r+b") as null, Client(unit.SOCKET) as client:
+        client.send(READ_KEYS[:5], [null.fileno()])
+        rig.wait_for(lambda: is_reading(unit.main_pid()), "the request to be read")
+        yield
+        client.send(READ_KEYS[5:])
+        assert str(client.reply(READ_KEYS)) == "B/00/06"
+
+
+def check_end():
+    rig.wait_for(lambda: unit.state() != "deactivating", "the end")
+    assert unit.state() == "inactive" and unit.show("Result") == "success", unit.show("Result")
+    unit.start()
 
 
 @test("it says that it stops, and answers whom it has listened to")
 def _():
-    with open("/dev/null", "r+b") as null, Client(unit.SOCKET) as client:
-        client.send(READ_KEYS[:5], [null.fileno()])
-        rig.wait_for(lambda: is_reading(unit.main_pid()), "the request to be read")
+    with half_a_request():
         unit.run("systemctl", "stop", "--no-block", unit.SERVICE)
         rig.wait_for(lambda: unit.show("StatusText") == "Answering what clients have sent.",
                      "the status text")
-        assert unit.show("SubState") == "stop-sigterm", unit.show("SubState")
         # TimeoutStopSec= is shorter than this: it is put off.
         time.sleep(4)
-        client.send(READ_KEYS[5:])
-        assert str(client.reply(READ_KEYS)) == "B/00/06"
-    rig.wait_for(lambda: unit.state() != "deactivating", "the end")
-    assert unit.state() == "inactive" and unit.show("Result") == "success", unit.show("Result")
-    unit.start()
+        assert unit.show("SubState") == "stop-sigterm", unit.show("SubState")
+    check_end()
+
+
+@test("ended by another than systemd, it tells systemd")
+def _():
+    with half_a_request():
+        os.kill(unit.main_pid(), signal.SIGTERM)
+        rig.wait_for(lambda: unit.show("SubState") == "stop-sigterm", "the word to arrive")
+    check_end()
 
 
 def is_reading(pid):
@@ -184,15 +191,35 @@ def _():
         assert (unit.main_pid(), unit.show("NRestarts")) == (pid, restarts)
 
 
+def state_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/status", encoding="ascii") as file:
+        return next(line.split()[1] for line in file if line.startswith("State:"))
+
+
+def stop_main_thread(pid):
+    """As a debugger does; its other threads go on. Returns the debugger's process."""
+    debugger = os.fork()
+    if debugger == 0:
+        rig.LIBC.ptrace(PTRACE_SEIZE, pid, 0, 0)
+        rig.LIBC.ptrace(PTRACE_INTERRUPT, pid, 0, 0)
+        with contextlib.suppress(ChildProcessError):
+            while True:                 # until it is gone
+                os.waitpid(pid, WALL)
+        os._exit(0)
+    rig.wait_for(lambda: state_of(pid) == "t", "the thread to stop")
+    return debugger
+
+
 @test("a loop that is stuck is found out, and another process serves")
 def _():
     with unit.drop_in("WatchdogSec=2s"):
         journal = unit.Journal("-u", unit.SERVICE)
         before = unit.main_pid()
-        os.kill(before, signal.SIGSTOP)
+        debugger = stop_main_thread(before)
         unit.ping()                     # waits for the next process
         assert another_than(before)
         journal.has("Watchdog timeout")
+        os.waitpid(debugger, 0)
 
 
 main()

@@ -74,14 +74,18 @@ def ping():
     return run(*PING)
 
 
-def install(description):
-    """As an administrator does; the first test program finds nothing yet. Returns the build."""
+def parse_arguments(description):
+    """Returns the build directory that all programs here are told of."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("helper", metavar="HELPER", help="of a complete build directory")
-    build = os.path.dirname(os.path.abspath(parser.parse_args().helper))
+    return os.path.dirname(os.path.abspath(parser.parse_args().helper))
+
+
+def install(description):
+    """As an administrator does, if nobody has done it yet. Returns the build."""
+    build = parse_arguments(description)
     if not os.path.exists(PROGRAM):
-        install_again(build)
-        run("systemd-sysusers")
+        install_files(build)
         run("systemctl", "daemon-reload")
     run("systemctl", "start", SOCKET_UNIT)
     atexit.register(stop_everything)
@@ -93,10 +97,11 @@ def stop_everything():
     subprocess.call(["systemctl", "stop", SOCKET_UNIT, SERVICE], stderr=subprocess.DEVNULL)
 
 
-def install_again(build):
-    """Install what is built: nothing is compiled in here."""
+def install_files(build):
+    """Install what is built: nothing is compiled in here. And make the user."""
     built = [f"--assume-old={build}/{name}" for name in ("qemu-pr-helper", "qemu-pr-client")]
     run("make", "-s", "-C", ROOT, f"BUILD={build}", *built, "install", "PREFIX=/usr/local")
+    run("systemd-sysusers")
 
 
 @contextlib.contextmanager
