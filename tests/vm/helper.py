@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The daemon under test, as a process that the tests start, watch and stop."""
 import argparse
-import contextlib
-import glob
 import os
 import shutil
 import signal
-import struct
 import subprocess
 import time
-from socket import SO_PEERCRED, SOL_SOCKET
 
+import process
 from prproto import Client
 
 # A directory of the user that the daemon becomes, so that it can remove its files.
@@ -18,7 +15,6 @@ DIRECTORY = "/run/pr"
 SOCKET = DIRECTORY + "/helper.sock"
 PID_FILE = DIRECTORY + "/helper.pid"
 LOG = "/run/helper.log"
-PEER = struct.Struct("3i")      # process, user and group at the other end
 
 
 def parse_arguments(description, *more):
@@ -54,19 +50,11 @@ class Helper:
 
     def _wait_until_ready(self, seconds=10):
         end = time.monotonic() + seconds
-        while not self._is_serving(seconds):
+        # One that was left from before may answer, too.
+        while process.serving(self.socket, seconds) != self.pid:
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{log()}"
             assert time.monotonic() < end, f"not ready after {seconds} s"
             time.sleep(0.02)
-
-    def _is_serving(self, timeout):
-        """Does it answer, and is it this one, and not one that was left from before?"""
-        try:
-            with self.client(timeout) as client:
-                peer = client.sock.getsockopt(SOL_SOCKET, SO_PEERCRED, PEER.size)
-                return PEER.unpack(peer)[0] == self.pid
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
 
     def __enter__(self):
         return self
@@ -105,15 +93,8 @@ class Helper:
             return client.command(cdb, fd, data)
 
     def threads(self):
-        """/proc/PID/status of every thread, as dictionaries."""
-        found = []
-        for path in glob.glob(f"/proc/{self.pid}/task/*/status"):
-            # A thread may end between the two.
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
-                    open(path, encoding="ascii") as file:
-                pairs = (line.split(":", 1) for line in file)
-                found.append({name: value.strip() for name, value in pairs})
-        return found
+        """The status of every thread."""
+        return process.threads(self.pid)
 
 
 def log():

@@ -9,14 +9,14 @@ import os
 import signal
 import subprocess
 import sys
-from socket import SO_PEERCRED, SOL_SOCKET
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 
 # pylint: disable=wrong-import-position
+import process
 import rig
 import scsi
-from helper import PEER, parse_arguments
+from helper import parse_arguments
 from prproto import Client
 from tap import main, test
 
@@ -38,17 +38,11 @@ class Container:
             ["unshare", "--pid", "--fork", "--mount-proc", OPTIONS.helper, "-k", SOCKET],
             env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True)
-        rig.wait_for(self._is_serving, "the daemon")
+        self.pid = rig.wait_for(self._serving, "the daemon")
 
-    def _is_serving(self):
+    def _serving(self):
         assert self.runtime.poll() is None, self.runtime.stderr.read()
-        try:
-            with Client(SOCKET) as client:
-                peer = client.sock.getsockopt(SOL_SOCKET, SO_PEERCRED, PEER.size)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
-        self.pid = PEER.unpack(peer)[0]
-        return True
+        return process.serving(SOCKET)
 
     def stop(self, number):
         """Returns the exit status, and all that was logged."""
@@ -65,11 +59,6 @@ class Container:
             self.runtime.wait()
 
 
-def status(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-
-
 def register(key):
     """One PERSISTENT RESERVE OUT."""
     with Client(SOCKET) as client:
@@ -81,7 +70,7 @@ def register(key):
 @test("as process 1 with uid 0 it serves, with one capability")
 def _():
     with Container() as container:
-        found = status(container.pid)
+        found = process.status(f"/proc/{container.pid}/status")
         assert found["NSpid"].split()[1:] == ["1"], found["NSpid"]
         assert found["Uid"].split() == ["0"] * 4, found["Uid"]
         assert int(found["CapEff"], 16) == 1 << 17, found["CapEff"]

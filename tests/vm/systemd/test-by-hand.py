@@ -8,6 +8,7 @@ import time
 
 # pylint: disable=wrong-import-position
 import unit
+import process
 import rig
 import scsi
 from prproto import Client
@@ -40,7 +41,7 @@ def check_serves():
 
 def is_gone(number):
     """The process, or all of it that the kernel will let go."""
-    return {status["State"][0] for status in unit.threads(number)} <= {"Z", "X"}
+    return {status["State"][0] for status in process.threads(number)} <= {"Z", "X"}
 
 
 def stop():
@@ -113,7 +114,7 @@ def _():
         assert str(client.command(READ_KEYS, hung)) == "GOOD"
         disk.targets[0].hang(600)
         client.request(READ_KEYS, hung)
-        rig.wait_for(lambda: any(status["State"][0] == "D" for status in unit.threads(old)),
+        rig.wait_for(lambda: any(status["State"][0] == "D" for status in process.threads(old)),
                      "the command to hang")
         replace_program(old)
         before = time.monotonic()
@@ -123,7 +124,7 @@ def _():
         taken = time.monotonic() - before
         assert str(client.reply(READ_KEYS)) == "B/2E/02"
     diag(f"served again after {taken:.1f} s")
-    assert unit.threads(old), "this proves nothing: the old process has ended"
+    assert process.threads(old), "this proves nothing: the old process has ended"
     assert taken < 10, taken
     check_runs_new_program()
     stop()

@@ -12,6 +12,7 @@ import time
 
 # pylint: disable=wrong-import-position
 import unit
+import process
 import rig
 import scsi
 from prproto import Client
@@ -180,7 +181,7 @@ def hangs():
 
 def in_kernel(pid):
     """Does one of its threads wait for a disk?"""
-    return any(status["State"][0] == "D" for status in unit.threads(pid))
+    return any(status["State"][0] == "D" for status in process.threads(pid))
 
 
 DISK = rig.loop_disk("restart")

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 # pylint: disable=wrong-import-position
 import unit
+import process
 import rig
 import scsi
 from prproto import Client
@@ -154,7 +155,7 @@ def _():
     with ThreadPoolExecutor(len(fds)) as pool:
         for answer in pool.map(lambda fd: unit.command(fd, READ_KEYS), fds):
             assert str(answer) == "GOOD"
-        found = unit.threads(unit.main_pid())
+        found = process.threads(unit.main_pid())
     assert len(found) > 1, found
     for status in found:
         check_thread(status)
@@ -191,11 +192,6 @@ def _():
         assert (unit.main_pid(), unit.show("NRestarts")) == (pid, restarts)
 
 
-def state_of(pid):
-    with open(f"/proc/{pid}/task/{pid}/status", encoding="ascii") as file:
-        return next(line.split()[1] for line in file if line.startswith("State:"))
-
-
 def stop_main_thread(pid):
     """As a debugger does; its other threads go on. Returns the debugger's process."""
     debugger = os.fork()
@@ -206,7 +202,8 @@ def stop_main_thread(pid):
             while True:                 # until it is gone
                 os.waitpid(pid, WALL)
         os._exit(0)
-    rig.wait_for(lambda: state_of(pid) == "t", "the thread to stop")
+    rig.wait_for(lambda: process.status(f"/proc/{pid}/status")["State"].startswith("t"),
+                 "the thread to stop")
     return debugger
 
 

@@ -7,7 +7,6 @@ and overridden here is gone with it.
 import argparse
 import atexit
 import contextlib
-import glob
 import grp
 import json
 import os
@@ -155,18 +154,6 @@ def command(fd, cdb, data=b""):
     """One command on a connection of its own."""
     with Client(SOCKET) as client:
         return client.command(cdb, fd, data)
-
-
-def threads(pid):
-    """/proc/PID/status of every thread, as dictionaries."""
-    found = []
-    for path in glob.glob(f"/proc/{pid}/task/*/status"):
-        # A thread may end between the two.
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
-                open(path, encoding="ascii") as file:
-            pairs = (line.split(":", 1) for line in file)
-            found.append({name: value.strip() for name, value in pairs})
-    return found
 
 
 def user():

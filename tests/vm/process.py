@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the kernel tells of a process."""
+import contextlib
+import glob
+import struct
+from socket import SO_PEERCRED, SOL_SOCKET
+
+from prproto import Client
+
+PEER = struct.Struct("3i")      # process, user and group at the other end
+
+
+def status(path):
+    """/proc/PID/status, or that of a thread, as a dictionary."""
+    with open(path, encoding="ascii") as file:
+        return {name: value.strip() for name, value in (line.split(":", 1) for line in file)}
+
+
+def threads(pid):
+    """The status of every thread."""
+    found = []
+    for path in glob.glob(f"/proc/{pid}/task/*/status"):
+        # A thread may end between the two.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found.append(status(path))
+    return found
+
+
+def serving(path, timeout=10):
+    """Which process answers at this socket? None if nobody does."""
+    try:
+        with Client(path, timeout) as client:
+            return PEER.unpack(client.sock.getsockopt(SOL_SOCKET, SO_PEERCRED, PEER.size))[0]
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
