@@ -3,11 +3,12 @@
 
 The guests are qtest's: no system runs in them, the tests are their drivers.
 """
+import contextlib
 import os
 
+import qmp
 import rig
 import scsi
-from qmp import Qmp
 from qtest import Qemu
 from scenarios import READ_10, WRITE_10
 
@@ -65,13 +66,13 @@ class Node(Initiator, Qemu):
 
     def __init__(self, name, disk, helper_socket, **more):
         os.chown(disk, USER, USER)
-        self.qmp = Qmp(f"/run/qmp-{name}")
-        try:
-            super().__init__(name, disk, helper_socket, USER, more=self.qmp.options(), **more)
-            self.qmp.accept()
-        except BaseException:
-            self.qmp.close()
-            raise
+        with contextlib.closing(qmp.Listener(f"/run/qmp-{name}")) as listener:
+            super().__init__(name, disk, helper_socket, USER, more=listener.options(), **more)
+            try:
+                self.qmp = listener.accept()
+            except BaseException:
+                super().__exit__()
+                raise
 
     def __exit__(self, *_):
         super().__exit__()

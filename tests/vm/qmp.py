@@ -7,38 +7,20 @@ import socket
 import time
 
 
-class Qmp:
-    """One connection. QEMU makes it; so this comes before QEMU, and accept() after it."""
+class Control:
+    """One connection. QEMU speaks first on it."""
 
-    def __init__(self, path):
-        self.path = path
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
-        os.chmod(path, 0o777)
-        self.listener.listen()
-        self.sock = None
+    def __init__(self, sock, timeout=30):
+        self.sock = sock
+        self.file = sock.makefile("r", encoding="utf-8")
         self.events = []
-
-    def options(self):
-        """What QEMU has to be told."""
-        return ["-qmp", f"unix:{self.path}"]
-
-    def accept(self, timeout=30):
-        """Meet QEMU."""
-        self.listener.settimeout(timeout)
-        self.sock = self.listener.accept()[0]
-        self.file = self.sock.makefile("r", encoding="utf-8")
         self._read(timeout)
         self.command("qmp_capabilities")
 
     def close(self):
         """Hang up."""
-        self.listener.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
-        if self.sock:
-            self.file.close()
-            self.sock.close()
+        self.file.close()
+        self.sock.close()
 
     def _read(self, timeout):
         self.sock.settimeout(timeout)
@@ -64,3 +46,36 @@ class Qmp:
             found = self.events.pop(0) if self.events else self._read(end - time.monotonic())
             if found["event"] == name:
                 return found["data"]
+
+
+def connect(path):
+    """To the socket of a QEMU that listens."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(path)
+    return Control(sock)
+
+
+class Listener:
+    """Where a QEMU is to connect; so this comes before QEMU, and accept() after it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.bind(path)
+        os.chmod(path, 0o777)
+        self.sock.listen()
+
+    def options(self):
+        """What QEMU has to be told."""
+        return ["-qmp", f"unix:{self.path}"]
+
+    def accept(self, timeout=30):
+        """Meet QEMU; returns the Control."""
+        self.sock.settimeout(timeout)
+        return Control(self.sock.accept()[0], timeout)
+
+    def close(self):
+        """Meet nobody any more."""
+        self.sock.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)

@@ -16,6 +16,13 @@ CONFIGURATION = "/etc/libvirt/qemu.conf"
 MANAGED = "<reservations managed='yes'/>"
 UNMANAGED = ("<reservations managed='no'>"
              "<source type='unix' path='{}' mode='client'/></reservations>")
+DISK = """
+<disk type='block' device='lun'>
+  <driver name='qemu' type='raw'/>
+  <source dev='{disk}'>{reservations}</source>
+  <target dev='sda' bus='scsi'/>
+</disk>
+"""
 # -qtest goes past libvirt: it is how the tests drive the guest.
 DOMAIN = """
 <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
@@ -26,11 +33,7 @@ DOMAIN = """
     <loader type='rom' readonly='yes'>{firmware}</loader>
   </os>
   <devices>
-    <disk type='block' device='lun'>
-      <driver name='qemu' type='raw'/>
-      <source dev='{disk}'>{reservations}</source>
-      <target dev='sda' bus='scsi'/>
-    </disk>
+    {disk}
     <controller type='scsi' model='virtio-scsi'/>
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
@@ -48,12 +51,12 @@ def run(*command):
     return result.stdout.strip()
 
 
-def configure(helper):
-    """Have libvirtd use this helper, as its administrator would do it."""
+def configure(helper=None):
+    """Have libvirtd use this helper, as its administrator would do it; None: Debian's."""
     with open(CONFIGURATION, encoding="utf-8") as file:
         lines = [line for line in file if not line.startswith("pr_helper")]
     with open(CONFIGURATION, "w", encoding="utf-8") as file:
-        file.writelines(lines + [f'pr_helper = "{helper}"\n'])
+        file.writelines(lines + ([f'pr_helper = "{helper}"\n'] if helper else []))
     # A bridge is of no use here.
     for path in glob.glob("/etc/libvirt/qemu/networks/autostart/*"):
         os.unlink(path)
@@ -73,16 +76,17 @@ def processes(program):
 
 
 class Domain(Initiator, PciDriver):
-    """A running domain with one disk."""
+    """A running domain with one disk, or none yet."""
 
-    def __init__(self, name, disk, reservations=MANAGED):
+    def __init__(self, name, disk=None, reservations=MANAGED):
         super().__init__(name)
         self.name = name
+        element = DISK.format(disk=disk, reservations=reservations) if disk else ""
         arguments = "".join(f"<qemu:arg value='{option}'/>" for option in self.options())
         path = f"/run/{name}.xml"
         with open(path, "w", encoding="ascii") as file:
-            file.write(DOMAIN.format(name=name, disk=disk, reservations=reservations,
-                                     firmware=self.firmware, arguments=arguments))
+            file.write(DOMAIN.format(name=name, disk=element, firmware=self.firmware,
+                                     arguments=arguments))
         run("virsh", "create", path)
         self.attach()
 

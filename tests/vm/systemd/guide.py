@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guides in docs/ as tests: their commands are run as they stand there.
+
+A block of commands is a test; the blocks of a guide are run in their order, in
+a shell each, as root. What a guide calls $DISK and the like is in the
+environment. Blocks of other kinds than "sh" are given to who knows them.
+"""
+import os
+import re
+import subprocess
+import tempfile
+
+# pylint: disable=wrong-import-position
+import unit
+from tap import diag, test
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`((?:systemctl|systemd-\w+|journalctl|make|kill|qemu-pr-client|virsh) [^`]*)`")
+
+
+def text_of(guide):
+    with open(f"{unit.ROOT}/docs/{guide}", encoding="utf-8") as file:
+        return file.read()
+
+
+def blocks(guide):
+    """Triples of heading, kind and contents."""
+    text = text_of(guide)
+    return [(re.findall(r"^#+ (.*)", text[:match.start()], re.MULTILINE)[-1], match[1], match[2])
+            for match in FENCE.finditer(text)]
+
+
+def run(commands, **environment):
+    """Run a block; what it leaves running may keep its output open."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        status = subprocess.call(["sh", "-exc", commands], cwd=unit.ROOT, stdout=output,
+                                 env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+                                 stderr=subprocess.STDOUT)
+        output.seek(0)
+        said = output.read()
+    if status:
+        diag(said)
+    assert status == 0, status
+    return said
+
+
+def check_named(guide):
+    """A command that the text names alone has to be in a block."""
+    everything = "".join(contents for _, _, contents in blocks(guide))
+    missing = [command for command in INLINE.findall(FENCE.sub("", text_of(guide)))
+               if command not in everything]
+    assert not missing, missing
+
+
+def register(guide, environment, **others):
+    """Make tests of a guide; others: kind=function(contents) for blocks that are no commands."""
+    kinds = {"sh": lambda contents: run(contents, **environment), **others}
+    test(f"{guide}: every command that the text names is in a block")(lambda: check_named(guide))
+    for number, (heading, kind, contents) in enumerate(blocks(guide), 1):
+        assert kind in kinds, f"{guide}: a block that is not tested:\n{contents}"
+        test(f"{guide} {number}: {heading}", timeout=120)(
+            lambda kind=kind, contents=contents: kinds[kind](contents))
