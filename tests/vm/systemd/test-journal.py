@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the operator finds in the journal, and that the journal holds up nobody."""
 import contextlib
+import grp
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import time
 import unit
 import scsi
 import sgio
+from cluster import USER, Node
 from prproto import Client
 import rig
 from tap import diag, main, test
@@ -46,7 +48,7 @@ def settle():
     """Nobody is registered, and nobody has a unit attention; not by the daemon."""
     sgio.pr_command(A, REGISTER, scsi.parameters(0, KEY_A))
     sgio.pr_command(A, CLEAR, scsi.parameters(KEY_A))
-    for fd in (A, B):
+    for fd in (A, B, C):
         while sgio.sg_io(fd, scsi.TEST_UNIT_READY).status != scsi.GOOD:
             pass
 
@@ -123,6 +125,18 @@ def _():
               PR_SENSE_TEXT="RESERVATIONS PREEMPTED")
 
 
+@test("a real guest's conflict names its QEMU", timeout=90)
+def _():
+    kvm = grp.getgrnam("kvm").gr_gid
+    with registered(), Node("journal", DISK.nexus[2].sd, unit.SOCKET, groups=(kvm,)) as guest:
+        journal = unit.Journal("-t", "qemu-pr-helper", f"PR_PEER_PID={guest.process.pid}")
+        assert guest.pr_out(scsi.RESERVE, KEY_B, kind=TYPE) == "CONFLICT"
+        entry = journal.has("RESERVATION CONFLICT (0x18)")
+        equal(entry, PR_PEER_UID=str(USER), PR_SERVICE_ACTION="RESERVE", PR_KEY=hex(KEY_B),
+              PR_TYPE=str(TYPE), PR_DEVICE_NAME=DISK.nexus[2].sd[5:], PR_STATUS="RESERVATION CONFLICT")
+        assert "(qemu-system-x86)" in entry["MESSAGE"], entry["MESSAGE"]
+
+
 @test("an answer of the helper's own is a warning that says why")
 def _():
     journal = unit.Journal()
@@ -149,10 +163,12 @@ def _():
 @test("a guest in a loop does not flood the journal, and what is left out is counted")
 def _():
     unit.restart()                      # a new interval
-    journal = unit.Journal()
-    with Client(unit.SOCKET) as client:
-        for _ in range(FLOOD):
-            assert str(client.command(REGISTER, A, scsi.parameters(0, KEY_A))) == "GOOD"
+    reserve = scsi.pr_out(scsi.RESERVE, TYPE)
+    with registered() as client:
+        journal = unit.Journal()
+        for _ in range(FLOOD // 2):
+            assert str(client.command(reserve, A, scsi.parameters(KEY_A))) == "GOOD"
+            assert str(client.command(reserve, B, scsi.parameters(KEY_B))) == "CONFLICT"
 
     def suppressed(entries):
         found = [re.match(r"(\d+) messages were suppressed", entry["MESSAGE"])
@@ -164,7 +180,7 @@ def _():
     diag(f"{len(records(entries))} records, {suppressed(entries)} suppressed")
     assert len(records(entries)) + suppressed(entries) == FLOOD
     assert suppressed(entries) > 0 and len(records(entries)) <= 2 * LIMIT
-    settle()
+    assert {entry["PR_STATUS"] for entry in records(entries)} == {"GOOD", "RESERVATION CONFLICT"}
 
 
 @test("a journal that is stuck blocks nothing, and what was lost is counted")
@@ -194,6 +210,6 @@ def timed(client):
     return time.monotonic() - before
 
 
-DISK = rig.loop_disk("journal")
-A, B = (nexus.open() for nexus in DISK.nexus)
+DISK = rig.loop_disk("journal", nexuses=3)
+A, B, C = (nexus.open() for nexus in DISK.nexus)
 main()

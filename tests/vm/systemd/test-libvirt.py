@@ -5,11 +5,13 @@ import argparse
 import glob
 import os
 import pwd
+import re
 import signal
 
 # pylint: disable=wrong-import-position
 import domain
 from domain import MANAGED, UNMANAGED, Domain
+import process
 import rig
 import scsi
 import sgio
@@ -44,11 +46,6 @@ def helper_of(guest):
     return mine[0]
 
 
-def status(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return {name: value.strip() for name, value in (line.split(":", 1) for line in file)}
-
-
 def namespace(pid):
     return os.readlink(f"/proc/{pid}/ns/mnt")
 
@@ -81,23 +78,27 @@ def keys():
 def _():
     with Domain("one", SD[0]) as guest:
         pid = helper_of(guest)
+        assert re.fullmatch(r"/var/lib/libvirt/qemu/domain-\d+-one/pr-helper0\.sock", socket_of(pid))
         qemu, = domain.processes(QEMU)
         equal(namespace(pid), namespace(qemu))
         assert namespace(pid) != namespace("self")
-        found = status(pid)
+        found = process.status(f"/proc/{pid}/status")
         equal((found["Uid"].split(), found["Groups"], found["NoNewPrivs"]), (["0"] * 4, "", "1"))
         equal([int(found[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb")],
               [SYS_RAWIO, SYS_RAWIO, 0, 0, 0])
 
 
-@test("libvirt changes the socket's owner, and QEMU's user can use it", timeout=120)
+@test("libvirt changes the socket's owner and label, and QEMU's user can use it", timeout=120)
 def _():
     with Domain("two", SD[0]) as guest:
         path = socket_of(helper_of(guest))
         equal(os.stat(path).st_uid, QEMU_USER.pw_uid)
+        # Where SELinux is in use; Debian's libvirt does not.
+        os.setxattr(path, "security.selinux", b"system_u:object_r:svirt_t:s0:c1,c2\0")
         said = domain.run("setpriv", f"--reuid={QEMU_USER.pw_uid}", "--clear-groups",
                           f"--regid={QEMU_USER.pw_gid}", CLIENT, "--ping", f"--socket={path}")
         assert "answers" in said, said
+    assert not os.path.exists(path)
 
 
 @test("its log goes to the journal, since nobody reads its standard error", timeout=120)
