@@ -190,6 +190,22 @@ def _():
             equal(a.pr_out(scsi.CLEAR, KEY_A), GOOD)
 
 
+@test("a helper that was killed with a command at a disk: one error, once the disk lets go of it")
+def _():
+    disk = rig.iscsi_disk("killed")
+    with start_helper() as helper, node("b", SD[1]) as b, node("a", disk.nexus[0].sd) as a:
+        equal([outcome(guest.pr_in(scsi.READ_KEYS)) for guest in (a, b)], [GOOD, GOOD])
+        disk.targets[0].hang(DEADLINE)
+        a.request(READ_KEYS, data_in=LIMIT)
+        rig.wait_for(lambda: "D" in {status["State"][0] for status in helper.threads()},
+                     "the command to hang")
+        kill(helper)
+        equal(outcome(a.reply(LIMIT)), LOST)
+        with start_helper():
+            equal(outcome(b.pr_in(scsi.READ_KEYS)), GOOD)
+            assert a.is_alive() and b.is_connected()
+
+
 @test("no helper any more: reservations fail, and the disk goes on")
 def _():
     with start_helper() as helper, node("a", SD[0]) as a:
@@ -217,11 +233,18 @@ def _():
             for length in (LIMIT + 1, 0xFFFF):
                 equal(outcome(a.pr_in(action, length)), LOST)
                 equal(a.keys(), [KEY_A])
-        for length in (0, 1, 23, 25, LIMIT):
-            answer = a.settled(scsi.pr_out(scsi.CLEAR, length=length), bytes(length))
-            assert answer.status == scsi.CHECK_CONDITION, f"{length}: {answer}"
-        too_long = scsi.pr_out(scsi.CLEAR, length=LIMIT + 1)
-        equal(outcome(a.settled(too_long, bytes(LIMIT + 1))), LOST)
+        # The actions of SPC-4, and one that is none.
+        for action in range(9):
+            for length in (1, 8, 15, 16, 23, 25, LIMIT):
+                cdb, data = scsi.pr_out(action, length=length), bytes(length)
+                device, guest = sgio.pr_command(FD, cdb, data), a.settled(cdb, data)
+                equal(outcome(guest), outcome(device))
+                assert guest.status != scsi.GOOD, f"{cdb.hex()}: {guest}"
+            # The first, too, is QEMU's own affair: to it that is a command without data.
+            for length in (0, LIMIT + 1, 0xFFFF):
+                cdb = scsi.pr_out(action, length=length)
+                equal(outcome(a.settled(cdb, bytes(length))), LOST)
+        equal(a.keys(), [KEY_A])
         equal(a.pr_out(scsi.CLEAR, KEY_A), GOOD)
         assert a.is_alive()
 
@@ -301,8 +324,8 @@ if not OPTIONS.reference:       # which hangs as well
 if OPTIONS.qemu:
     test("live migration takes registration and reservation along")(migration)
 
-DISK = rig.loop_disk("cluster", nexuses=3)
+DISK = rig.loop_disk("cluster")
 SD = [nexus.sd for nexus in DISK.nexus]
 SG = [nexus.sg for nexus in DISK.nexus]
-FD = DISK.nexus[2].open()
+FD = DISK.nexus[0].open()         # to see what guest a sees
 main()
