@@ -15,7 +15,8 @@ import unit
 from tap import diag, test
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"`((?:systemctl|systemd-\w+|journalctl|make|kill|qemu-pr-client|virsh) [^`]*)`")
+PROGRAMS = r"systemctl|systemd-\w+|journalctl|make|kill|qemu-pr-client|virsh"
+INLINE = re.compile(rf"`((?:{PROGRAMS}) [^`]*)`")
 
 
 def text_of(guide):

@@ -133,7 +133,8 @@ def _():
         assert guest.pr_out(scsi.RESERVE, KEY_B, kind=TYPE) == "CONFLICT"
         entry = journal.has("RESERVATION CONFLICT (0x18)")
         equal(entry, PR_PEER_UID=str(USER), PR_SERVICE_ACTION="RESERVE", PR_KEY=hex(KEY_B),
-              PR_TYPE=str(TYPE), PR_DEVICE_NAME=DISK.nexus[2].sd[5:], PR_STATUS="RESERVATION CONFLICT")
+              PR_TYPE=str(TYPE), PR_DEVICE_NAME=DISK.nexus[2].sd[5:],
+              PR_STATUS="RESERVATION CONFLICT")
         assert "(qemu-system-x86)" in entry["MESSAGE"], entry["MESSAGE"]
 
 

@@ -78,7 +78,8 @@ def keys():
 def _():
     with Domain("one", SD[0]) as guest:
         pid = helper_of(guest)
-        assert re.fullmatch(r"/var/lib/libvirt/qemu/domain-\d+-one/pr-helper0\.sock", socket_of(pid))
+        path = socket_of(pid)
+        assert re.fullmatch(r"/var/lib/libvirt/qemu/domain-\d+-one/pr-helper0\.sock", path), path
         qemu, = domain.processes(QEMU)
         equal(namespace(pid), namespace(qemu))
         assert namespace(pid) != namespace("self")
