@@ -7,6 +7,7 @@
 #define SERVER_H
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "poller.h"
@@ -15,6 +16,7 @@ typedef struct Server Server;
 
 typedef struct ServerLimits {
 	unsigned int max_clients;
+	bool by_descriptors;      /* these, and not the user, limit it */
 	unsigned int descriptors; /* that can be open */
 	int64_t command_timeout;  /* microseconds */
 } ServerLimits;

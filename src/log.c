@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,15 +32,6 @@ static bool stderr_is_socket;
 static int output = STDERR_FILENO; /* or the same, opened by us */
 static atomic_uint dropped;
 
-static bool stderr_is_journal(const struct stat *status)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
-
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-	       device == status->st_dev && inode == status->st_ino;
-}
-
 /* The table of cases, docs/LOGGING.md. */
 static bool wants_journal(LogTarget target, bool detached)
 {
@@ -59,14 +49,6 @@ static bool wants_journal(LogTarget target, bool detached)
 static bool journal_is_reachable(void)
 {
 	return access(journal_address.sun_path, W_OK) == 0;
-}
-
-static bool stderr_matters(bool detached)
-{
-	struct stat status;
-
-	return !detached && fstat(STDERR_FILENO, &status) == 0 &&
-	       !stderr_is_journal(&status);
 }
 
 static void glib_handler(const char *domain, GLogLevelFlags flags,
@@ -104,8 +86,7 @@ void log_init(LogTarget target, bool detached)
 	if (!wants_journal(target, detached))
 		return;
 	/* A container has no journal: its runtime reads stderr. */
-	if (target == LOG_TARGET_AUTO && !journal_is_reachable() &&
-	    stderr_matters(detached))
+	if (target == LOG_TARGET_AUTO && !detached && !journal_is_reachable())
 		return;
 	journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }

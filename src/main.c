@@ -92,7 +92,9 @@ static bool create_server(Daemon *daemon, GError **error)
 		.command_timeout = daemon->options.command_timeout,
 	};
 
-	if (limits.max_clients >= daemon->options.max_clients)
+	limits.by_descriptors =
+		limits.max_clients < daemon->options.max_clients;
+	if (!limits.by_descriptors)
 		limits.max_clients = daemon->options.max_clients;
 	else if (daemon->options.max_clients_given)
 		log_message(LOG_LEVEL_NOTICE,

@@ -19,13 +19,23 @@ static bool wanted(const Privileges *privileges, unsigned int capability)
 	return privileges->capabilities >> capability & 1;
 }
 
+/* To the running kernel, which may know more of them than the one whose headers
+ * we were built with. */
+static bool capability_exists(unsigned int capability)
+{
+	return prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0;
+}
+
 /* As manual pages and units write it: CAP_SYS_RAWIO. */
 static char *name_of(unsigned int capability)
 {
-	g_autofree char *name =
-		g_ascii_strup(capng_capability_to_name(capability), -1);
+	const char *name = capng_capability_to_name(capability);
+	g_autofree char *upper = NULL;
 
-	return g_strconcat("CAP_", name, NULL);
+	if (!name)
+		return g_strdup_printf("capability %u", capability);
+	upper = g_ascii_strup(name, -1);
+	return g_strconcat("CAP_", upper, NULL);
 }
 
 static bool have(unsigned int capability)
@@ -40,7 +50,7 @@ bool privileges_suffice(uint64_t capabilities, GError **error)
 		error_set(error, "cannot read its capabilities");
 		return false;
 	}
-	for (unsigned int i = 0; i <= (unsigned int)CAP_LAST_CAP; i++) {
+	for (unsigned int i = 0; capability_exists(i); i++) {
 		g_autofree char *name = NULL;
 
 		if (!(capabilities >> i & 1) ||
@@ -59,7 +69,7 @@ bool privileges_suffice(uint64_t capabilities, GError **error)
 static void select_wanted(const Privileges *privileges)
 {
 	capng_clear(CAPNG_SELECT_ALL);
-	for (unsigned int i = 0; i <= (unsigned int)CAP_LAST_CAP; i++)
+	for (unsigned int i = 0; capability_exists(i); i++)
 		if (wanted(privileges, i))
 			capng_update(CAPNG_ADD,
 				     CAPNG_EFFECTIVE | CAPNG_PERMITTED, i);
@@ -133,7 +143,7 @@ static bool verify_capabilities(const Privileges *privileges,
 		error_set(error, "cannot read back its capabilities");
 		return false;
 	}
-	for (unsigned int i = 0; i <= (unsigned int)CAP_LAST_CAP; i++)
+	for (unsigned int i = 0; capability_exists(i); i++)
 		if (!verify_capability(privileges, i, bounding_cleared, error))
 			return false;
 	return true;

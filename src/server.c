@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -17,6 +16,7 @@
 #include "error.h"
 #include "fd.h"
 #include "log.h"
+#include "rate-limit.h"
 #include "report.h"
 #include "trace.h"
 
@@ -26,6 +26,10 @@
 /* How long to leave the listening socket alone when no descriptor is to be
  * had, in milliseconds. */
 #define PAUSE 100
+
+/* An error of accept() may stay: it is told once in this time, in microseconds.
+ */
+#define ERROR_INTERVAL ((int64_t)60 * 1000 * 1000)
 
 /* Own descriptors, and room for those of one hostile message. */
 #define DESCRIPTORS_RESERVED 512
@@ -50,6 +54,7 @@ struct Server {
 	ServerLimits limits;
 	GQueue clients; /* of Connection */
 	int spare;      /* given up to accept, and refuse, when full */
+	RateLimit errors;
 	guint pause;    /* a timer that ends a pause */
 	guint patience; /* a timer that ends the drain */
 	guint quiet;    /* a timer, while it drains */
@@ -108,8 +113,11 @@ static void admit(Server *server, int client)
 
 	if (is_full(server)) {
 		refuse(server, &client,
-		       "is one too many: --max-clients is reached, its "
-		       "connection was closed");
+		       server->limits.by_descriptors
+			       ? "is one too many for the limit on open files, "
+				 "its connection was closed"
+			       : "is one too many: --max-clients is reached, "
+				 "its connection was closed");
 		return;
 	}
 	connection = connection_new(&server->host, client);
@@ -165,8 +173,9 @@ static void accept_failed(Server *server)
 		accept_with_spare(server);
 		return;
 	default:
-		log_message(LOG_LEVEL_ERROR, "cannot accept a client: %s",
-			    strerror(errno));
+		if (rate_limit_admit(&server->errors, g_get_monotonic_time()))
+			log_message(LOG_LEVEL_ERROR,
+				    "cannot accept a client: %m");
 		pause_listening(server);
 	}
 }
@@ -245,6 +254,7 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 	ConnectionHost *host = &server->host;
 
 	server->limits = *limits;
+	server->errors = (RateLimit) { .interval = ERROR_INTERVAL, .burst = 1 };
 	server->spare = open_spare();
 	server->listener = (Watch) { .fd = listener, .ready = listener_ready };
 	host->ended = connection_ended;

@@ -264,6 +264,36 @@ def _():
         assert not is_served(full)
 
 
+@test("of two descriptors for which only one place is left none is used")
+def _():
+    own = max(daemon.descriptors()) + 1
+    command = ["prlimit", f"--nofile={own + 2}:{own + 2}", program()]
+    with Daemon(command=command, ready=False) as full:
+        until(lambda: os.path.exists(full.socket))
+        with full.client() as client:
+            client.send(IN, [NULL, NULL])
+            assert client.is_closed_by_peer()
+            full.await_log("could not be received, as the descriptor table is full")
+        assert "READ KEYS" not in full.log()
+        until(lambda: is_served(full))
+
+
+@test("a low limit on open files is told, and what it leads to is not blamed on --max-clients")
+def _():
+    command = ["prlimit", "--nofile=514:514", program()]
+    for options in (["--max-clients=7"], []):
+        with Daemon(*options, command=command, ready=False) as small:
+            until(lambda: os.path.exists(small.socket))
+            with small.client() as client:
+                assert not is_served(small)
+                small.await_log("is one too many for the limit on open files")
+                assert str(client.command(IN, NULL)) == NO_DEVICE
+            told = small.log().count("serving at most 1 clients, as only 514 files may be open")
+            # Who has not asked for a number need not hear of it at each start.
+            assert told == bool(options), small.log()
+            assert "--max-clients is reached" not in small.log()
+
+
 @test("a client that reads no answers blocks nobody, and gets all of them later")
 def _():
     with daemon.client() as lazy:

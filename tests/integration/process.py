@@ -131,6 +131,15 @@ def _():
     assert os.listdir(directory) == ["pr.sock"]
 
 
+@forking_test("an error that is longer than any buffer reaches the terminal whole, with and without -d")
+def _():
+    path = "/" + "x" * 3000
+    for options in ([], ["-d"]):
+        result = run(*options, "-k", path)
+        assert result.returncode == 1 and result.stderr.count("\n") == 1, result
+        assert f"'{path}'" in result.stderr and result.stderr.endswith("allow\n"), result
+
+
 @forking_test("-d without -f uses the default PID file and socket")
 def _():
     need_root("to have a directory of its own in place of /run")

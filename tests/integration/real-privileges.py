@@ -117,6 +117,17 @@ def _():
         assert "CAP_CHOWN" in error and "bounding" in error, error
 
 
+@test("each capability of the running kernel is looked at")
+def _():
+    need_root()
+    with open("/proc/self/status", encoding="ascii") as file:
+        ours, = [line.split()[1] for line in file if line.startswith("CapBnd:")]
+    highest = int(ours, 16).bit_length() - 1
+    assert highest > 30, "this proves nothing"
+    with Running(*AS_SERVICE, f"--bounding-set=-all,+sys_rawio,+cap_{highest}") as running:
+        assert "bounding" in running.refusal()
+
+
 @test("supplementary groups that it cannot give up are refused")
 def _():
     need_root()

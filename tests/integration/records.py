@@ -10,8 +10,9 @@ import ctypes
 import os
 import re
 import socket
+import subprocess
 
-from daemon import Daemon, need_root, program, scratch, until
+from daemon import Daemon, adopt, forking_test, need_root, program, scratch, until
 from fakedevice import FakeDevice
 import scsi
 from tap import main, skip, test
@@ -128,12 +129,17 @@ class Journal:
     def __exit__(self, *_):
         self.socket.close()
 
-    def daemon(self, *options, **popen):
-        """A helper for which this is the journal."""
+    def command(self, redirection=""):
+        """A command that runs its arguments as a helper for which this is the journal."""
         script = f"mount -t tmpfs none /run && mkdir -p /run/systemd/journal && " \
-                 f"mount --bind {self.directory} /run/systemd/journal && exec \"$0\" \"$@\""
+                 f"mount --bind {self.directory} /run/systemd/journal && " \
+                 f"exec \"$0\" \"$@\" {redirection}"
+        return ["unshare", "--mount", "sh", "-c", script, program()]
+
+    def daemon(self, *options, close_stderr=False, **popen):
+        """A helper for which this is the journal."""
         try:
-            return Daemon(*options, command=["unshare", "--mount", "sh", "-c", script, program()],
+            return Daemon(*options, command=self.command("2>&-" if close_stderr else ""),
                           **popen)
         except AssertionError as error:
             if "mount" in str(error):
@@ -168,14 +174,57 @@ def _():
     assert WHO in entry["MESSAGE"] and entry["PR_DURATION_USEC"].isdigit(), entry
 
 
-@test("where stderr is a pipe and there is a journal, as under libvirt, messages go there")
+def said_on(ours, options, **popen):
+    """Where a helper with this stderr has said that it serves; ours is our end of it."""
+    with Journal() as journal, journal.daemon(*options, **popen):
+        os.set_blocking(ours, False)
+        journal.socket.setblocking(False)
+        places = set()
+        for place, read in (("stderr", lambda: os.read(ours, 1000)),
+                            ("journal", lambda: journal.socket.recv(1000))):
+            try:
+                if b"serving on" in read():
+                    places.add(place)
+            except BlockingIOError:
+                pass
+    return places
+
+
+@test("with a journal, what stderr is decides where messages go: the table of docs/LOGGING.md")
 def _():
-    ours, theirs = os.pipe()
-    with Journal() as journal, journal.daemon(stderr=theirs):
-        assert "serving on" in journal.entry()["MESSAGE"]
-    os.close(theirs)
-    assert os.read(ours, 1000) == b""
-    os.close(ours)
+    pipe, pair, terminal = os.pipe(), socket.socketpair(), os.openpty()
+    path = f"{scratch()}/file"
+    with open(path, "wb") as file, open(path, "rb") as written, open("/dev/null", "wb") as null:
+        table = [("a pipe, as libvirt has it", pipe[0], pipe[1], "journal"),
+                 ("a socket, as systemd has it", pair[0].fileno(), pair[1], "journal"),
+                 ("/dev/null", pipe[0], null, "journal"),
+                 ("a terminal", terminal[0], terminal[1], "stderr"),
+                 ("a file", written.fileno(), file, "stderr")]
+        for what, ours, theirs, expected in table:
+            places = said_on(ours, [], stderr=theirs)
+            assert places == {expected}, (what, places)
+            other = {"journal", "stderr"} - {expected}
+            if what != "/dev/null":
+                places = said_on(ours, [f"--log-target={one}" for one in other], stderr=theirs)
+                assert places == other, (what, places)
+    assert said_on(pipe[0], [], stderr=pipe[1], close_stderr=True) == {"journal"}
+    for one in pair:
+        one.close()
+    for fd in (*pipe, *terminal):
+        os.close(fd)
+
+
+@forking_test("with -d messages go to the journal, whatever stderr is")
+def _():
+    pidfile = f"{scratch()}/pid"
+    path = f"{scratch()}/pr.sock"
+    with open(f"{scratch()}/file", "w+b") as file, Journal() as journal:
+        subprocess.run([*journal.command(), "-d", "-k", path, "-f", pidfile], check=True,
+                       stderr=file, timeout=20)
+        with adopt(pidfile, path):
+            assert "serving on" in journal.entry()["MESSAGE"]
+        file.seek(0)
+        assert file.read() == b""
 
 
 @test("where stderr is a pipe and there is no journal, as in a container, stderr has them")
