@@ -130,8 +130,7 @@ def _():
     assert f"{directory}/pr.sock" in result.stderr, result
     assert os.listdir(directory) == ["pr.sock"]
 
-
-@forking_test("an error that is longer than any buffer reaches the terminal whole, with and without -d")
+@forking_test("an error longer than any buffer reaches the terminal whole, with and without -d")
 def _():
     path = "/" + "x" * 3000
     for options in ([], ["-d"]):
