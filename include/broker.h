@@ -17,12 +17,21 @@
  * exists. It ends with this process. False with *error set on failure. */
 bool broker_start(GError **error);
 
+/* Takes a socket that somebody serves as broker-server.h says; for tests. */
+void broker_use(int socket);
+
+/* Ends the broker, if there is one; else it would wait for threads of this
+ * process that hang in the kernel. */
+void broker_stop(void);
+
 /* Says that this process executes requests itself: it stays uid 0. */
 void broker_not_needed(void);
 
 /* Executes the request: by the broker, or here. Blocks until it is done, or
- * the broker is dead (error EPIPE); any thread. Where neither of the above was
- * called: error EPERM. *ret_fd as privileged_execute(). */
+ * the broker is dead (error EPIPE); any thread. Further errors: EAGAIN, too
+ * many requests are under way; EPROTO, the broker has answered nonsense; those
+ * of socketpair() and sendmsg(). Where none of the above was called: EPERM.
+ * *ret_fd as privileged_execute(). */
 void broker_call(const PrivilegedRequest *request, int map,
 		 PrivilegedReply *ret_reply, int *ret_fd);
 

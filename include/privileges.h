@@ -28,4 +28,8 @@ bool privileges_suffice(uint64_t capabilities, GError **error);
  * with *error set where any of this does not hold. */
 bool privileges_drop(const Privileges *privileges, GError **error);
 
+/* The same for a process that stays the user it is and keeps no capability in
+ * any set, the bounding set included, whoever started it. */
+bool privileges_drop_all(GError **error);
+
 #endif

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "backend.h"
+#include "broker.h"
 #include "check.h"
 #include "daemonize.h"
 #include "descriptors.h"
@@ -70,6 +72,20 @@ static bool create_pidfile(Daemon *daemon, GError **error)
 static bool can_serve(GError **error)
 {
 	return privileges_suffice(backend_capabilities(), error);
+}
+
+/* Who does for multipath maps what only uid 0 may do: this process while it is
+ * uid 0, else a broker that stays so; or nobody. */
+static bool start_broker(const Daemon *daemon, GError **error)
+{
+	uid_t user = daemon->options.user;
+
+	if (geteuid() != 0)
+		return true;
+	if (user != ACCOUNT_UNCHANGED && user != 0)
+		return broker_start(error);
+	broker_not_needed();
+	return true;
 }
 
 static bool drop_privileges(const Daemon *daemon, GError **error)
@@ -134,8 +150,8 @@ static bool start(Daemon *daemon, GError **error)
 	log_init(options->log_target, options->daemon);
 	log_set_level(options->log_level);
 	return can_serve(error) && create_pidfile(daemon, error) &&
-	       open_socket(daemon, error) && drop_privileges(daemon, error) &&
-	       create_server(daemon, error) &&
+	       start_broker(daemon, error) && open_socket(daemon, error) &&
+	       drop_privileges(daemon, error) && create_server(daemon, error) &&
 	       signals_watch(daemon->poller, ended, daemon, error);
 }
 
@@ -153,6 +169,7 @@ static void stop(Daemon *daemon)
 {
 	listen_unlink(&daemon->socket);
 	server_free(daemon->server);
+	broker_stop();
 	poller_free(daemon->poller);
 	pidfile_remove(&daemon->pidfile);
 	g_main_loop_unref(daemon->loop);

@@ -183,19 +183,21 @@ static bool verify_single_thread(GError **error)
 	return false;
 }
 
-static bool verify(const Privileges *privileges, bool bounding_cleared,
-		   GError **error)
+static bool verify_process(const Privileges *privileges, GError **error)
 {
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) {
 		error_set(error, "could not set no_new_privs");
 		return false;
 	}
-	if (!verify_identity(privileges, error) || !verify_single_thread(error))
-		return false;
-	/* Who keeps nothing has no more than the user who started it. */
-	return privileges->capabilities == 0 ||
-	       (verify_capabilities(privileges, bounding_cleared, error) &&
-		verify_groups(error));
+	return verify_identity(privileges, error) &&
+	       verify_single_thread(error);
+}
+
+static bool verify_holdings(const Privileges *privileges, bool bounding_cleared,
+			    GError **error)
+{
+	return verify_capabilities(privileges, bounding_cleared, error) &&
+	       verify_groups(error);
 }
 
 bool privileges_drop(const Privileges *privileges, GError **error)
@@ -213,5 +215,19 @@ bool privileges_drop(const Privileges *privileges, GError **error)
 		return false;
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return verify(privileges, may_clear_bounding, error);
+	if (!verify_process(privileges, error))
+		return false;
+	/* Who keeps nothing has no more than the user who started it. */
+	return privileges->capabilities == 0 ||
+	       verify_holdings(privileges, may_clear_bounding, error);
+}
+
+bool privileges_drop_all(GError **error)
+{
+	const Privileges none = { .user = (uid_t)-1, .group = (gid_t)-1 };
+
+	/* Its bounding set must be empty as well, so that even a program that
+	 * it started would be uid 0 in name only. */
+	return privileges_drop(&none, error) &&
+	       verify_holdings(&none, true, error);
 }

@@ -11,7 +11,7 @@ import socket
 import stat
 import subprocess
 
-from daemon import SANITIZED, Daemon, need_root, program, run, scratch, until
+from daemon import SANITIZED, Daemon, forking_test, need_root, program, run, scratch, until
 import scsi
 from tap import main, test
 
@@ -185,14 +185,23 @@ def _():
         assert stat.S_IMODE(status.st_mode) == int(mode, 8), oct(status.st_mode)
 
 
-@test("--socket-owner and --socket-group set the owner, for a helper of another user, too")
-def _():
+def check_owner(*more):
+    """--socket-owner and --socket-group do what they say."""
     need_root("to give files away")
-    for more in ([], ["-u", "nobody"]):
-        status = first_seen(f"{scratch()}/pr.sock", "--socket-owner=daemon",
-                            "--socket-group=12345", "--socket-mode=660", *more)
-        assert (status.st_uid, status.st_gid) == (1, 12345), status
-        assert stat.S_IMODE(status.st_mode) == 0o660
+    status = first_seen(f"{scratch()}/pr.sock", "--socket-owner=daemon",
+                        "--socket-group=12345", "--socket-mode=660", *more)
+    assert (status.st_uid, status.st_gid) == (1, 12345), status
+    assert stat.S_IMODE(status.st_mode) == 0o660
+
+
+@test("--socket-owner and --socket-group set the owner")
+def _():
+    check_owner()
+
+
+@forking_test("--socket-owner and --socket-group set the owner for another user's helper, too")
+def _():
+    check_owner("-u", "nobody")
 
 
 @test("an owner that may not be given is an error, and leaves no file behind")

@@ -44,29 +44,6 @@ static void make_link(const char *directory, const char *name,
 	g_assert_no_errno(symlink(target, path));
 }
 
-/* Any block device that can be opened, but this one. */
-static bool find_device(dev_t other, char *ret_path, size_t size,
-			dev_t *ret_number)
-{
-	g_autoptr(GDir) directory = g_dir_open("/dev", 0, NULL);
-	const char *name;
-	struct stat status;
-
-	while (directory && (name = g_dir_read_name(directory))) {
-		autofd fd = -1;
-
-		g_snprintf(ret_path, size, "/dev/%s", name);
-		if (stat(ret_path, &status) < 0 || !S_ISBLK(status.st_mode) ||
-		    status.st_rdev == other)
-			continue;
-		fd = open(ret_path, O_RDWR | O_CLOEXEC);
-		*ret_number = status.st_rdev;
-		if (fd >= 0)
-			return true;
-	}
-	return false;
-}
-
 /* sysfs says that the device is a map over two paths, the first of which is
  * itself; /dev is a directory that has a link to it. */
 static bool make_map(const char *path)
@@ -74,7 +51,7 @@ static bool make_map(const char *path)
 	g_autofree char *number = NULL, *link = NULL, *block = NULL;
 	g_autofree char *slave = NULL, *target = NULL;
 
-	if (!find_device(0, device, sizeof(device), &device_number)) {
+	if (!block_device_find(0, device, sizeof(device), &device_number)) {
 		g_test_skip("no block device can be opened");
 		return false;
 	}
@@ -203,7 +180,7 @@ static void test_other_node(void)
 	map = open_map(O_RDONLY);
 	assert_no_path(map, NULL);
 	assert_no_path(map, "/dev/null");
-	if (find_device(device_number, other, sizeof(other), &number))
+	if (block_device_find(device_number, other, sizeof(other), &number))
 		assert_no_path(map, other);
 	close(map);
 	g_assert_cmpuint(descriptor_count(), ==, before);

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fd.h"
@@ -106,6 +107,29 @@ static inline unsigned int descriptor_count(void)
 	for (int fd = 0; fd < 1024; fd++)
 		count += fcntl(fd, F_GETFD) >= 0;
 	return count;
+}
+
+/* Any block device that can be opened, but this one: its node and number. */
+static inline bool block_device_find(dev_t other, char *ret_path, size_t size,
+				     dev_t *ret_number)
+{
+	g_autoptr(GDir) directory = g_dir_open("/dev", 0, NULL);
+	const char *name;
+	struct stat status;
+
+	while (directory && (name = g_dir_read_name(directory))) {
+		autofd fd = -1;
+
+		g_snprintf(ret_path, size, "/dev/%s", name);
+		if (stat(ret_path, &status) < 0 || !S_ISBLK(status.st_mode) ||
+		    status.st_rdev == other)
+			continue;
+		fd = open(ret_path, O_RDWR | O_CLOEXEC);
+		*ret_number = status.st_rdev;
+		if (fd >= 0)
+			return true;
+	}
+	return false;
 }
 
 static inline void assert_sense(const uint8_t *bytes, size_t size,

@@ -83,6 +83,11 @@ class Helper:
         states = {status["State"][0] for status in self.threads()}
         return "Z" in states and states <= {"D", "Z", "X"}
 
+    def children(self):
+        """Numbers of the processes that it has started."""
+        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+
     def client(self, timeout=60):
         """A new connection."""
         return Client(self.socket, timeout)

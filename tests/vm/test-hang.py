@@ -137,6 +137,7 @@ def _():
     with hanging_disk() as hung, start("--command-timeout=30") as old, \
             hanging_clients(old, hung) as clients:
         assert serve_others(old, GOOD_FD) < 1
+        broker, = old.children()
         before = time.monotonic()
         old.process.send_signal(signal.SIGTERM)
         rig.wait_for(lambda: not os.path.exists(old.socket) and not os.path.exists(PID_FILE),
@@ -152,6 +153,8 @@ def _():
             diag(f"{answers}")
             assert set(answers) <= {NOT_SENT, UNKNOWN}, answers
             assert all(client.is_closed_by_peer() for client in clients)
+        assert old.threads(), "no thread hangs"
+        rig.wait_for(lambda: not os.path.exists(f"/proc/{broker}"), "the broker to end")
         old.wait_for_end()
 
 
