@@ -236,7 +236,13 @@ static void test_transient_error(void)
 /* The spare descriptor turns the client away, and is there the next time. */
 static void test_table_full(void)
 {
+	unsigned int descriptors;
+	int first;
+
 	start(2);
+	first = client();
+	g_assert_cmpint(greeting(first), ==, 4);
+	descriptors = descriptor_count();
 	for (unsigned int i = 1; i <= 2; i++) {
 		int fd = client();
 		unsigned int before = accepts;
@@ -252,6 +258,13 @@ static void test_table_full(void)
 		g_assert_cmpuint(accepts, ==, before + 2);
 		close(fd);
 	}
+	close(first);
+	turn();
+	wait_until(disposal_pending() == 0);
+	first = client();
+	g_assert_cmpint(greeting(first), ==, 4);
+	g_assert_cmpuint(descriptor_count(), ==, descriptors);
+	close(first);
 	end();
 }
 
