@@ -209,7 +209,7 @@ static void test_activation(void)
 		{ "x --socket-owner=0", "--socket-owner ", "SocketUser=" },
 		{ "x --socket-group=0", "--socket-group ", "SocketGroup=" },
 	};
-	Options options = parsed("x -d -u root --max-clients=7");
+	Options options = parsed("x -u root --max-clients=7");
 
 	g_assert_true(options_suit_activation(&options, NULL));
 	for (size_t i = 0; i < G_N_ELEMENTS(own); i++) {
