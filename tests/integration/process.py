@@ -134,7 +134,7 @@ def _():
 def _():
     path = "/" + "x" * 3000
     for options in ([], ["-d"]):
-        result = run(*options, "-k", path)
+        result = run(*options, "-k", path, "-f", f"{scratch()}/pid")
         assert result.returncode == 1 and result.stderr.count("\n") == 1, result
         assert f"'{path}'" in result.stderr and result.stderr.endswith("allow\n"), result
 
