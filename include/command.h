@@ -83,6 +83,9 @@ Command *command_new_substitute(const Command *command);
  * go over the wire. */
 size_t command_pack(Command *command);
 
+/* Answers as `from` was answered, which carried the same request. */
+void command_take_answer(Command *command, const Command *from);
+
 /* Answers with CHECK CONDITION and the given sense; `reason` is for the log
  * (printf format, cut to COMMAND_REASON_SIZE). */
 void command_refuse(Command *command, ScsiSense sense, const char *reason, ...)

@@ -90,6 +90,20 @@ typedef struct ScsiPrParameters {
 bool scsi_pr_parameters_get(uint8_t service_action, const uint8_t *list,
 			    size_t length, ScsiPrParameters *ret_parameters);
 
+/* What READ RESERVATION returns, SPC-4 6.15.3: 8 bytes without a reservation,
+ * else 24. */
+#define SCSI_PR_RESERVATION_LENGTH 24
+
+typedef struct ScsiPrReservation {
+	bool held;
+	uint64_t key; /* 0 with the "all registrants" types */
+	uint8_t scope, type;
+} ScsiPrReservation;
+
+/* False, and *ret_reservation untouched, where it is cut off. */
+bool scsi_pr_reservation_get(const uint8_t *payload, size_t size,
+			     ScsiPrReservation *ret_reservation);
+
 /* Sense data, SPC-4 4.5. */
 enum {
 	SCSI_SENSE_NO_SENSE = 0x0,

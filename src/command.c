@@ -105,3 +105,12 @@ void command_answer(Command *command, uint8_t status, const uint8_t *sense,
 	    command->pr.opcode == SCSI_PERSISTENT_RESERVE_IN)
 		reply->size = (uint32_t)MIN(transferred, command->pr.length);
 }
+
+void command_take_answer(Command *command, const Command *from)
+{
+	command->reply = from->reply;
+	command->from_device = from->from_device;
+	command->answered = from->answered;
+	memcpy(command->reason, from->reason, sizeof(command->reason));
+	memcpy(command->data, from->data, from->reply.size);
+}

@@ -46,6 +46,27 @@ bool scsi_pr_parameters_get(uint8_t service_action, const uint8_t *list,
 	return true;
 }
 
+bool scsi_pr_reservation_get(const uint8_t *payload, size_t size,
+			     ScsiPrReservation *ret_reservation)
+{
+	if (size < 8)
+		return false;
+	/* ADDITIONAL LENGTH says whether a descriptor follows. */
+	if (be32_get(payload + 4) == 0) {
+		*ret_reservation = (ScsiPrReservation) { .held = false };
+		return true;
+	}
+	if (size < SCSI_PR_RESERVATION_LENGTH)
+		return false;
+	*ret_reservation = (ScsiPrReservation) {
+		.held = true,
+		.key = be64_get(payload + 8),
+		.scope = payload[21] >> 4,
+		.type = payload[21] & 0x0f,
+	};
+	return true;
+}
+
 void scsi_sense_put(uint8_t *ret_bytes, size_t size, ScsiSense sense)
 {
 	memset(ret_bytes, 0, size);

@@ -300,6 +300,31 @@ static void test_answered_when(void)
 	command_free(command);
 }
 
+static void test_take_answer(void)
+{
+	Command *command = command_of(0x5e, 16, -1);
+	Command *from = command_new_substitute(command);
+
+	command_refuse(command, sense_not_sent, "before");
+	memcpy(from->data, "payload", 8);
+	command_answer(from, SCSI_GOOD, NULL, 0, 8);
+	command_take_answer(command, from);
+	g_assert_true(command->from_device);
+	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
+	g_assert_cmpuint(command->reply.size, ==, 8);
+	g_assert_cmpstr((char *)command->data, ==, "payload");
+	g_assert_cmpint(command->answered, ==, from->answered);
+
+	command_refuse(from, sense_no_resources, "after");
+	command_take_answer(command, from);
+	g_assert_false(command->from_device);
+	g_assert_cmpstr(command->reason, ==, "after");
+	g_assert_cmpuint(command->reply.size, ==, 0);
+	assert_sense(command->reply.sense, WIRE_SENSE_SIZE, sense_no_resources);
+	command_free(from);
+	command_free(command);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -317,6 +342,7 @@ int main(int argc, char **argv)
 			test_no_sense_without_check_condition);
 	g_test_add_func("/command/pack", test_pack);
 	g_test_add_func("/command/answered-when", test_answered_when);
+	g_test_add_func("/command/take-answer", test_take_answer);
 	g_test_add_func("/command/substitute/out", test_substitute);
 	g_test_add_func("/command/substitute/in", test_substitute_of_in);
 	return g_test_run();

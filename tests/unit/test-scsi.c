@@ -137,6 +137,28 @@ static void test_parameters_short(void)
 			sizeof(untouched));
 }
 
+static void test_reservation(void)
+{
+	uint8_t payload[SCSI_PR_RESERVATION_LENGTH] = {
+		[3] = 9, [7] = 16, [8] = 0xab, [15] = 0xcd, [21] = 0x15,
+	};
+	ScsiPrReservation reservation = { .type = 9 };
+
+	for (size_t size = 0; size < sizeof(payload); size++)
+		g_assert_false(scsi_pr_reservation_get(payload, size,
+						       &reservation));
+	g_assert_cmpuint(reservation.type, ==, 9);
+	g_assert_true(scsi_pr_reservation_get(payload, sizeof(payload),
+					      &reservation));
+	g_assert_true(reservation.held);
+	g_assert_cmphex(reservation.key, ==, 0xab000000000000cd);
+	g_assert_cmpuint(reservation.scope, ==, 1);
+	g_assert_cmpuint(reservation.type, ==, 5);
+	payload[7] = 0;
+	g_assert_true(scsi_pr_reservation_get(payload, 8, &reservation));
+	g_assert_false(reservation.held);
+}
+
 static void test_sense_put(void)
 {
 	static const uint8_t expected[20] = { 0x70, 0, 0x05, 0, 0, 0,    0,
@@ -303,6 +325,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/scsi/cdb/other", test_cdb_other);
 	g_test_add_func("/scsi/parameters/fields", test_parameters);
 	g_test_add_func("/scsi/parameters/short", test_parameters_short);
+	g_test_add_func("/scsi/reservation", test_reservation);
 	g_test_add_func("/scsi/sense/put", test_sense_put);
 	g_test_add_func("/scsi/sense/get", test_sense_get);
 	g_test_add_func("/scsi/sense/round-trip", test_sense_round_trip);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The steps that commands on a map are made of: a request down one path, or
+ * down one path after the other. Shared by the multipath-*.c files only.
+ */
+#ifndef MULTIPATH_STEP_H
+#define MULTIPATH_STEP_H
+
+#include "multipath.h"
+
+/* What a path said, in ascending order of what is worth telling the client
+ * where no path said GOOD. */
+typedef enum Outcome {
+	OUTCOME_NONE,
+	OUTCOME_UNREACHED, /* the device did not get it, or is not ready */
+	OUTCOME_CONFLICT,  /* RESERVATION CONFLICT: nothing was done */
+	OUTCOME_REFUSED,   /* the device's other word: nothing was done */
+	OUTCOME_ATTENTION, /* a unit attention: nothing was done; try again */
+	OUTCOME_UNKNOWN,   /* it may have been done */
+	OUTCOME_GOOD,
+} Outcome;
+
+typedef struct Multipath {
+	const MultipathWorld *world;
+	Command *command;            /* the client's */
+	ScsiPrParameters parameters; /* of an OUT whose list is whole */
+	Map map;
+	Outcome outcome[MAP_PATHS_MAX]; /* of each path of the map */
+} Multipath;
+
+/* A PERSISTENT RESERVE OUT of our own. */
+typedef struct PrOut {
+	uint8_t service_action;
+	uint8_t type;
+	uint64_t reservation_key;
+	uint64_t service_action_key;
+	bool aptpl;
+} PrOut;
+
+/* A device may have several unit attentions to tell, one a command. */
+#define MULTIPATH_TRIES 3
+
+Outcome multipath_outcome(const Command *attempt);
+
+/* Requests, for multipath_send() and to be freed with command_free(). */
+Command *multipath_clients_request(const Multipath *m);
+Command *multipath_request(const uint8_t cdb[WIRE_CDB_SIZE]);
+Command *multipath_own_request(const Multipath *m, const PrOut *out);
+
+/* --- multipath-step.c --- */
+
+/* Sends down path `i`, or says at once that the path is dead. */
+Outcome multipath_send(Multipath *m, size_t i, Command *attempt);
+
+/* Our own request down path `i`; once more on a unit attention, which our
+ * other requests may have raised. */
+Outcome multipath_do(Multipath *m, size_t i, const PrOut *out);
+
+/* The client's request down one path after the other until the device did it
+ * or refused it; that, or else what is best to know, becomes the client's
+ * answer. */
+Outcome multipath_on_one_path(Multipath *m, size_t *ret_path);
+
+/* The request that path `i` gets, or NULL where an earlier one has done for
+ * it. */
+typedef Command *MultipathRequest(const Multipath *m, size_t i);
+
+/* A request down every path, and m->outcome[]. The first that answers speaks
+ * to the client: where it refuses or has a unit attention, the command is
+ * answered with that and no other path gets it: false. On the others a unit
+ * attention is our own doing, and they are asked again. Otherwise the answer
+ * is that of the outcome which `rank` puts highest. */
+bool multipath_on_all_paths(Multipath *m, MultipathRequest *request,
+			    const uint8_t rank[OUTCOME_GOOD + 1]);
+
+/* Paths with this outcome; ret_path, where not NULL, becomes the first. */
+size_t multipath_count(const Multipath *m, Outcome outcome, size_t *ret_path);
+
+/* Whether some path of ours may be registered that nothing can reach now. */
+bool multipath_has_dead_path(const Multipath *m);
+
+/* --- multipath-own.c --- */
+
+/* READ RESERVATION down every path: m->outcome[] tells which are alive. False:
+ * the first one that answers has a unit attention, and the command is answered
+ * with that. */
+bool multipath_probe(Multipath *m);
+
+/* READ RESERVATION down a path. False: it did not say. */
+bool multipath_read_reservation(Multipath *m, size_t i,
+				ScsiPrReservation *ret_reservation);
+
+/* Whether this host is known to hold a reservation with this key and type: by
+ * our own record or, after a restart, by multipathd's. */
+bool multipath_holds(const Multipath *m, uint64_t key, uint8_t type);
+
+/* REGISTER AND IGNORE EXISTING KEY on each path but `except` that answers. */
+void multipath_register_others(Multipath *m, size_t except, uint64_t key,
+			       bool aptpl);
+
+/* Takes our reservation over to path `i` from one that is dead, and registers
+ * the others again, which the preemption of our own key has taken out. */
+bool multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type);
+
+/* --- multipath-key.c --- */
+
+MultipathdAnswer multipath_tell(const Multipath *m, MultipathdVerb verb);
+
+/* The same, where the operator has to know if it fails. `consequence`
+ * completes the sentence. */
+void multipath_tell_or_warn(const Multipath *m, MultipathdVerb verb,
+			    const char *consequence);
+
+/* Refuses the command because multipathd did not do what it must. */
+void multipath_refuse_without_multipathd(const Multipath *m,
+					 MultipathdResult result);
+
+/* Gives multipathd the key, or takes it away (0). False: it did not do it, and
+ * the command is refused. */
+bool multipath_tell_key(const Multipath *m, uint64_t key, bool aptpl);
+
+/* Gives it the key that it had before the command; the command's answer
+ * stands. */
+void multipath_put_back(const Multipath *m, const MultipathdAnswer *before);
+
+/* printf format. */
+void multipath_warn(const Multipath *m, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The commands that go down all paths. */
+void multipath_register(Multipath *m);
+void multipath_unregister(Multipath *m, const MultipathdAnswer *before);
+void multipath_release(Multipath *m);
+
+#endif

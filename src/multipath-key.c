@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What multipathd has to know, and what the operator hears of it.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "multipath-step.h"
+
+#define WARNING_SIZE 400
+
+MultipathdAnswer multipath_tell(const Multipath *m, MultipathdVerb verb)
+{
+	return m->world->tell(m->world->data, verb, 0, false);
+}
+
+static const char *const result_texts[MULTIPATHD_RESULT_COUNT] = {
+	[MULTIPATHD_OK] = "multipathd agreed",
+	[MULTIPATHD_FAILED] = "multipathd refused; put \"reservation_key file\""
+			      " into the defaults section of "
+			      "/etc/multipath.conf",
+	[MULTIPATHD_ABSENT] = "multipathd cannot be reached; start it",
+	[MULTIPATHD_DENIED] = "multipathd listens to uid 0 only; start the "
+			      "helper as root",
+	[MULTIPATHD_SILENT] = "multipathd does not answer",
+};
+
+void multipath_tell_or_warn(const Multipath *m, MultipathdVerb verb,
+			    const char *consequence)
+{
+	MultipathdAnswer answer = multipath_tell(m, verb);
+
+	if (answer.result != MULTIPATHD_OK)
+		multipath_warn(m, "%s: %s", result_texts[answer.result],
+			       consequence);
+}
+
+void multipath_refuse_without_multipathd(const Multipath *m,
+					 MultipathdResult result)
+{
+	command_refuse(m->command,
+		       result == MULTIPATHD_FAILED ? sense_not_supported
+						   : sense_no_resources,
+		       "%s", result_texts[result]);
+}
+
+void multipath_warn(const Multipath *m, const char *format, ...)
+{
+	char text[WARNING_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	m->world->warn(m->world->data, text);
+}
+
+bool multipath_tell_key(const Multipath *m, uint64_t key, bool aptpl)
+{
+	const MultipathWorld *world = m->world;
+	MultipathdVerb verb = key ? MULTIPATHD_SET_KEY : MULTIPATHD_UNSET_KEY;
+	MultipathdAnswer answer = world->tell(world->data, verb, key, aptpl);
+
+	if (answer.result == MULTIPATHD_OK)
+		return true;
+	multipath_refuse_without_multipathd(m, answer.result);
+	return false;
+}
+
+void multipath_put_back(const Multipath *m, const MultipathdAnswer *before)
+{
+	Command *command = m->command;
+	Command *answer = command_new_substitute(command);
+
+	command_take_answer(answer, command);
+	if (!multipath_tell_key(m, before->key, before->aptpl)) {
+		multipath_warn(m, "multipathd could not be given the old key "
+				  "again: paths that come back may carry the "
+				  "wrong one; restart it");
+		command_take_answer(command, answer);
+	}
+	command_free(answer);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * REGISTER and REGISTER AND IGNORE EXISTING KEY, which every path has to get.
+ * The hard rule: multipathd knows the key before any path carries it, because
+ * it registers the paths that come back, before they carry I/O; where the
+ * device then refuses, multipathd gets the old key again.
+ */
+#include "multipath-step.h"
+
+/* One path that took the key is a registration. */
+static const uint8_t rank[OUTCOME_GOOD + 1] = {
+	[OUTCOME_UNREACHED] = 1, [OUTCOME_CONFLICT] = 2, [OUTCOME_REFUSED] = 3,
+	[OUTCOME_ATTENTION] = 4, [OUTCOME_UNKNOWN] = 5,  [OUTCOME_GOOD] = 6,
+};
+
+/* ALL_TG_PT registers all ports of the target with the initiator port at
+ * once: other paths of that host have the key. */
+static bool has_it_already(const Multipath *m, size_t i)
+{
+	for (size_t j = 0; j < i && m->parameters.all_tg_pt; j++)
+		if (m->outcome[j] == OUTCOME_GOOD &&
+		    m->map.paths[j].host == m->map.paths[i].host)
+			return true;
+	return false;
+}
+
+static PrOut own_registration(const Multipath *m)
+{
+	return (PrOut) {
+		.service_action = SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY,
+		.service_action_key = m->parameters.service_action_key,
+		.aptpl = m->parameters.aptpl,
+	};
+}
+
+static Command *request(const Multipath *m, size_t i)
+{
+	PrOut out = own_registration(m);
+
+	if (has_it_already(m, i))
+		return NULL;
+	/* SPEC_I_PT registers other initiators as well: once is enough. */
+	if (m->parameters.spec_i_pt &&
+	    multipath_count(m, OUTCOME_GOOD, NULL) > 0)
+		return multipath_own_request(m, &out);
+	return multipath_clients_request(m);
+}
+
+/* Paths that came back, or carry an older key of this host's, said conflict
+ * where others took it. */
+static void register_rest(Multipath *m)
+{
+	PrOut out = own_registration(m);
+
+	for (size_t i = 0; i < m->map.n_paths; i++)
+		if (m->outcome[i] == OUTCOME_CONFLICT)
+			m->outcome[i] = multipath_do(m, i, &out);
+}
+
+static bool was_there(const Map *map, const MapPath *path)
+{
+	for (size_t i = 0; i < map->n_paths; i++)
+		if (map->paths[i].major == path->major &&
+		    map->paths[i].minor == path->minor)
+			return true;
+	return false;
+}
+
+/* Paths that joined the map while the others were registered, and those that
+ * multipathd did not know to register yet. */
+static void register_newcomers(Multipath *m)
+{
+	PrOut out = own_registration(m);
+	Map before = m->map;
+
+	if (!m->world->read_map(m->world->data, &m->map))
+		return;
+	for (size_t i = 0; i < m->map.n_paths; i++)
+		if (!was_there(&before, &m->map.paths[i]))
+			multipath_do(m, i, &out);
+}
+
+static void warn_of_others(const Multipath *m, const char *consequence)
+{
+	for (size_t i = 0; i < m->map.n_paths; i++)
+		if (m->outcome[i] != OUTCOME_GOOD)
+			multipath_warn(m, "path %s did not take it: %s",
+				       m->map.paths[i].name, consequence);
+}
+
+/* The reservation goes with the registration; on a path that is dead it would
+ * stay behind, under the old key. */
+static void follow_key(Multipath *m, size_t i)
+{
+	uint64_t key = m->parameters.service_action_key;
+	Hold hold = m->world->hold_get(m->world->data);
+	ScsiPrReservation reservation;
+	PrOut out = {
+		.service_action = SCSI_PR_OUT_PREEMPT,
+		.type = hold.type,
+		.reservation_key = key,
+		.service_action_key = hold.key,
+	};
+
+	if (!hold.held || hold.key == key)
+		return;
+	if (multipath_has_dead_path(m) &&
+	    multipath_read_reservation(m, i, &reservation) &&
+	    reservation.held && reservation.key == hold.key &&
+	    reservation.type == hold.type)
+		multipath_do(m, i, &out);
+	hold.key = key;
+	m->world->hold_set(m->world->data, hold);
+}
+
+static void set_key(Multipath *m, const MultipathdAnswer *before)
+{
+	size_t i;
+
+	if (!multipath_tell_key(m, m->parameters.service_action_key,
+				m->parameters.aptpl))
+		return;
+	if (!multipath_on_all_paths(m, request, rank) ||
+	    multipath_count(m, OUTCOME_GOOD, &i) == 0) {
+		multipath_put_back(m, before);
+		return;
+	}
+	register_rest(m);
+	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
+			       "paths that come back may not be registered");
+	follow_key(m, i);
+	warn_of_others(m, "multipathd registers it when it comes back");
+	register_newcomers(m);
+}
+
+void multipath_register(Multipath *m)
+{
+	MultipathdAnswer before = multipath_tell(m, MULTIPATHD_GET_KEY);
+
+	if (before.result == MULTIPATHD_FAILED)
+		command_refuse(m->command, sense_not_supported,
+			       "multipathd does not know the map; add it with "
+			       "multipathd add map %s",
+			       m->map.name);
+	else if (before.result != MULTIPATHD_OK)
+		multipath_refuse_without_multipathd(m, before.result);
+	else if (m->parameters.service_action_key)
+		set_key(m, &before);
+	else
+		multipath_unregister(m, &before);
+}
