@@ -68,8 +68,9 @@ SHARED_SOURCES := src/scsi.c src/scsi-names.c src/wire.c
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 DAEMON_OBJECTS := $(call objects,$(DAEMON_SOURCES))
 CLIENT_OBJECTS := $(call objects,$(CLIENT_SOURCES) $(SHARED_SOURCES))
-# The fake back end takes the place of the real one.
-FAKE_OBJECTS := $(filter-out $(BUILD)/obj/src/backend-scsi.o,$(DAEMON_OBJECTS)) \
+# The fake back end takes the place of the real ones.
+FAKE_OBJECTS := $(filter-out $(BUILD)/obj/src/backend-scsi.o \
+	$(BUILD)/obj/src/backend-multipath.o,$(DAEMON_OBJECTS)) \
 	$(call objects,$(wildcard tests/fake/*.c))
 # Unit tests link everything but main().
 MODULE_OBJECTS := $(filter-out $(BUILD)/obj/src/main.o,$(DAEMON_OBJECTS))

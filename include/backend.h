@@ -35,6 +35,7 @@ struct Backend {
 };
 
 extern const Backend backend_scsi;
+extern const Backend backend_multipath;
 
 /* Answers a command for a device of this kind, which the back end that claimed
  * it does not serve. */

@@ -123,6 +123,9 @@ bool multipath_tell_key(const Multipath *m, uint64_t key, bool aptpl);
  * stands. */
 void multipath_put_back(const Multipath *m, const MultipathdAnswer *before);
 
+/* Tells of a path that could not be registered; nothing where it could. */
+void multipath_warn_unregistered(const Multipath *m, size_t i, Outcome outcome);
+
 /* printf format. */
 void multipath_warn(const Multipath *m, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

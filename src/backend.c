@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 
 static const Backend *const backends[] = {
+	&backend_multipath,
 	&backend_scsi,
 };
 
@@ -97,14 +98,15 @@ void backend_refuse_kind(Command *command, DeviceKind kind)
 		const ScsiSense *sense;
 		const char *reason;
 	} refusals[] = {
+		/* The two that are served, where a back end did not expect
+		 * them: the device number was given to another meanwhile. */
 		[DEVICE_SCSI] = { &sense_no_scsi_device,
-				  "it is a SCSI device of an unknown kind" },
+				  "it has become another device" },
+		[DEVICE_MULTIPATH] = { &sense_no_scsi_device,
+				       "it has become another device" },
 		[DEVICE_PARTITION] = { &sense_not_supported,
 				       "it is a partition; give the guest the "
 				       "whole disk" },
-		[DEVICE_MULTIPATH] = { &sense_not_supported,
-				       "it is a dm-multipath map, which this "
-				       "version does not support" },
 		[DEVICE_VOLUME] = { &sense_not_supported,
 				    "it is a device-mapper volume; give the "
 				    "guest the whole disk" },

@@ -55,6 +55,24 @@ void multipath_warn(const Multipath *m, const char *format, ...)
 	m->world->warn(m->world->data, text);
 }
 
+void multipath_warn_unregistered(const Multipath *m, size_t i, Outcome outcome)
+{
+	const char *name = m->map.paths[i].name;
+
+	if (outcome == OUTCOME_UNREACHED || outcome == OUTCOME_UNKNOWN)
+		multipath_warn(m,
+			       "path %s does not answer and could not be "
+			       "registered; multipathd does it when the path "
+			       "comes back",
+			       name);
+	else if (outcome != OUTCOME_GOOD)
+		multipath_warn(m,
+			       "the device refused to register path %s: "
+			       "writes through it will fail; take it out of "
+			       "the map",
+			       name);
+}
+
 bool multipath_tell_key(const Multipath *m, uint64_t key, bool aptpl)
 {
 	const MultipathWorld *world = m->world;

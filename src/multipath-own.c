@@ -61,9 +61,7 @@ void multipath_register_others(Multipath *m, size_t except, uint64_t key,
 	for (size_t i = 0; i < m->map.n_paths; i++) {
 		if (i == except || !m->map.paths[i].running)
 			continue;
-		if (multipath_do(m, i, &out) != OUTCOME_GOOD)
-			multipath_warn(m, "path %s could not be registered",
-				       m->map.paths[i].name);
+		multipath_warn_unregistered(m, i, multipath_do(m, i, &out));
 	}
 }
 

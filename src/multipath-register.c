@@ -77,15 +77,8 @@ static void register_newcomers(Multipath *m)
 		return;
 	for (size_t i = 0; i < m->map.n_paths; i++)
 		if (!was_there(&before, &m->map.paths[i]))
-			multipath_do(m, i, &out);
-}
-
-static void warn_of_others(const Multipath *m, const char *consequence)
-{
-	for (size_t i = 0; i < m->map.n_paths; i++)
-		if (m->outcome[i] != OUTCOME_GOOD)
-			multipath_warn(m, "path %s did not take it: %s",
-				       m->map.paths[i].name, consequence);
+			multipath_warn_unregistered(m, i,
+						    multipath_do(m, i, &out));
 }
 
 /* The reservation goes with the registration; on a path that is dead it would
@@ -129,7 +122,8 @@ static void set_key(Multipath *m, const MultipathdAnswer *before)
 	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
 			       "paths that come back may not be registered");
 	follow_key(m, i);
-	warn_of_others(m, "multipathd registers it when it comes back");
+	for (size_t j = 0; j < m->map.n_paths; j++)
+		multipath_warn_unregistered(m, j, m->outcome[j]);
 	register_newcomers(m);
 }
 

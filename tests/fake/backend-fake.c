@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A back end for tests, linked in place of backend-scsi.c: the "device" is a
+ * A back end for tests, linked in place of the real ones: the "device" is a
  * memfd (a regular file without a name) whose first bytes script the answer,
  * and to whose end each executed command is appended. So the whole daemon runs
  * without root and without a device.
@@ -122,4 +122,17 @@ const Backend backend_scsi = {
 	.threads = 4,
 	.claims = fake_claims,
 	.execute = fake_execute,
+};
+
+/* There are no maps among the fake devices. */
+static bool claims_nothing(const struct statx *status, uint64_t *ret_queue_key)
+{
+	(void)status;
+	(void)ret_queue_key;
+	return false;
+}
+
+const Backend backend_multipath = {
+	.name = "none",
+	.claims = claims_nothing,
 };

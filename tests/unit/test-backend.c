@@ -139,6 +139,61 @@ static void test_claims(void)
 	g_assert_false(claims(S_IFDIR, 0, 0, &keys[0]));
 }
 
+/* Device-mapper's major is whatever was free. */
+static void test_claims_maps(void)
+{
+	static const unsigned int scsi[] = {
+		8, 65, 71, 128, 135, 11,
+	};
+	static const unsigned int others[] = { 253, 254, 1,   7,   64,
+					       72,  127, 136, 259, 0xfff };
+	struct statx status = { .stx_mode = S_IFBLK };
+	uint64_t key, next;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(scsi); i++) {
+		status.stx_rdev_major = scsi[i];
+		g_assert_false(backend_multipath.claims(&status, &key));
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
+		status.stx_rdev_major = others[i];
+		status.stx_rdev_minor = 0;
+		g_assert_true(backend_multipath.claims(&status, &key));
+		status.stx_rdev_minor = 1;
+		g_assert_true(backend_multipath.claims(&status, &next));
+		g_assert_cmpuint(key, !=, next);
+	}
+	status.stx_mode = S_IFCHR;
+	g_assert_false(backend_multipath.claims(&status, &key));
+	g_assert_cmpuint(backend_multipath.threads, ==, 1);
+}
+
+/* Each kind that a thread finds out about has its answer. */
+static void test_refuse_kind(void)
+{
+	static const struct {
+		DeviceKind kind;
+		const ScsiSense *sense;
+		const char *word;
+	} cases[] = {
+		{ DEVICE_PARTITION, &sense_not_supported, "partition" },
+		{ DEVICE_VOLUME, &sense_not_supported, "volume" },
+		{ DEVICE_OTHER, &sense_no_scsi_device, "not a SCSI" },
+		{ DEVICE_UNKNOWN, &sense_no_scsi_device, "deleted" },
+		{ DEVICE_SCSI, &sense_no_scsi_device, "another" },
+		{ DEVICE_MULTIPATH, &sense_no_scsi_device, "another" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		Command *command = command_of(0x5e, dup(0));
+
+		backend_refuse_kind(command, cases[i].kind);
+		assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
+			     *cases[i].sense);
+		g_assert_nonnull(strstr(command->reason, cases[i].word));
+		command_free(command);
+	}
+}
+
 static void test_capabilities(void)
 {
 	g_assert_cmphex(backend_capabilities(), ==,
@@ -154,6 +209,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/backend/refused/not-open", test_not_open);
 	g_test_add_func("/backend/device-number", test_device_number);
 	g_test_add_func("/backend/claims", test_claims);
+	g_test_add_func("/backend/claims-maps", test_claims_maps);
+	g_test_add_func("/backend/refuse-kind", test_refuse_kind);
 	g_test_add_func("/backend/capabilities", test_capabilities);
 	return g_test_run();
 }

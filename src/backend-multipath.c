@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dm-multipath maps: the world that the policy in multipath.c acts upon. The
+ * hard rule: nothing is ever sent through the map itself, which would pick any
+ * path, hang where there is none, and refuse while it is suspended.
+ */
+#include <errno.h>
+#include <glib.h>
+#include <linux/capability.h>
+#include <linux/major.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "backend.h"
+#include "broker.h"
+#include "fd.h"
+#include "log.h"
+#include "map-record.h"
+#include "multipath.h"
+#include "scsi-send.h"
+#include "sysfs.h"
+
+/* multipathd's answer is waited for at most, and at least, so many
+ * milliseconds: even past the deadline it has to get the old key back. */
+#define TELL_MAX 5000
+#define TELL_MIN 1000
+
+static const ScsiSense sense_no_path = { SCSI_SENSE_ABORTED_COMMAND, 0x05,
+					 0x00 };
+
+/* One command on one map. */
+typedef struct Execution {
+	Command *command;
+	int64_t deadline;
+	Map map;          /* as it was read last */
+	int broker_error; /* errno where nobody can do what needs uid 0 */
+} Execution;
+
+static bool is_scsi_major(unsigned int major)
+{
+	return major == SCSI_DISK0_MAJOR || major == SCSI_CDROM_MAJOR ||
+	       (major >= SCSI_DISK1_MAJOR && major <= SCSI_DISK7_MAJOR) ||
+	       (major >= SCSI_DISK8_MAJOR && major <= SCSI_DISK15_MAJOR);
+}
+
+/* Device-mapper's major is given at run time, and what it is cannot be asked
+ * without blocking. What turns out to be no map is refused by the thread. */
+static bool multipath_claims(const struct statx *status,
+			     uint64_t *ret_queue_key)
+{
+	if (!S_ISBLK(status->stx_mode) || is_scsi_major(status->stx_rdev_major))
+		return false;
+	*ret_queue_key = makedev(status->stx_rdev_major, status->stx_rdev_minor)
+				 << 1 |
+			 1;
+	return true;
+}
+
+static int64_t milliseconds_left(const Execution *e)
+{
+	return (e->deadline - g_get_monotonic_time()) / 1000;
+}
+
+static int call(Execution *e, const PrivilegedRequest *request,
+		PrivilegedReply *ret_reply)
+{
+	int fd = -1;
+
+	broker_call(request, e->command->fd, ret_reply, &fd);
+	if (ret_reply->error == EPERM || ret_reply->error == EPIPE)
+		e->broker_error = ret_reply->error;
+	return fd;
+}
+
+static bool read_map(void *data, Map *ret_map)
+{
+	Execution *e = data;
+
+	if (!map_read("/sys", e->command->major, e->command->minor, ret_map))
+		return false;
+	e->map = *ret_map;
+	return true;
+}
+
+static int open_path(Execution *e, const MapPath *path, Command *attempt)
+{
+	PrivilegedRequest request = {
+		.action = PRIVILEGED_OPEN_PATH,
+		.major = path->major,
+		.minor = path->minor,
+	};
+	PrivilegedReply reply;
+	int fd = call(e, &request, &reply);
+
+	if (fd < 0)
+		command_refuse(attempt, sense_no_path,
+			       "cannot open path %s: %s%s", path->name,
+			       strerror(reply.error),
+			       reply.error == ENOENT
+				       ? "; does the guest's private /dev lack "
+					 "it?"
+				       : "");
+	return fd;
+}
+
+/* Which path it was is half of what the operator wants to know. */
+static void name_path(Command *attempt, const MapPath *path)
+{
+	char reason[COMMAND_REASON_SIZE];
+
+	if (attempt->from_device)
+		return;
+	g_strlcpy(reason, attempt->reason, sizeof(reason));
+	g_snprintf(attempt->reason, sizeof(attempt->reason), "path %s: %s",
+		   path->name, reason);
+}
+
+static void send_down(void *data, const MapPath *path, size_t others,
+		      Command *attempt)
+{
+	Execution *e = data;
+	int64_t now = g_get_monotonic_time();
+
+	attempt->block = true;
+	attempt->major = path->major;
+	attempt->minor = path->minor;
+	attempt->fd = open_path(e, path, attempt);
+	if (attempt->fd < 0)
+		return;
+	/* A path that does not answer leaves the others their share. */
+	scsi_send(attempt, now + (e->deadline - now) / (int64_t)(others + 1));
+	fd_clear(&attempt->fd);
+	name_path(attempt, path);
+}
+
+static MultipathdAnswer tell(void *data, MultipathdVerb verb, uint64_t key,
+			     bool aptpl)
+{
+	Execution *e = data;
+	PrivilegedRequest request = {
+		.action = verb,
+		.timeout = (uint32_t)CLAMP(milliseconds_left(e), TELL_MIN,
+					   TELL_MAX),
+		.key = key,
+		.aptpl = aptpl,
+	};
+	PrivilegedReply reply;
+
+	call(e, &request, &reply);
+	return (MultipathdAnswer) {
+		.result = reply.error ? MULTIPATHD_DENIED : reply.result,
+		.key = reply.key,
+		.aptpl = reply.aptpl,
+		.hold = reply.hold,
+	};
+}
+
+static Hold hold_get(void *data)
+{
+	return map_record_hold(((Execution *)data)->map.uuid);
+}
+
+static void hold_set(void *data, Hold hold)
+{
+	map_record_set_hold(((Execution *)data)->map.uuid, hold);
+}
+
+static void warn(void *data, const char *text)
+{
+	const Execution *e = data;
+	const Peer *peer = &e->command->peer;
+	unsigned int suppressed;
+
+	if (!map_record_admit_warning(e->map.uuid, g_get_monotonic_time(),
+				      &suppressed))
+		return;
+	if (suppressed)
+		log_message(LOG_LEVEL_WARNING,
+			    "multipath map %s (%s): %u warnings suppressed",
+			    e->map.alias, e->map.name, suppressed);
+	log_message(LOG_LEVEL_WARNING,
+		    "multipath map %s (%s), for client pid %d: %s",
+		    e->map.alias, e->map.name, peer->pid, text);
+}
+
+/* Nothing has been done then, and the reason is not the device's. */
+static void explain(const Execution *e)
+{
+	if (e->broker_error == EPERM)
+		command_refuse(e->command, sense_not_supported,
+			       "multipath maps need a helper that was started "
+			       "as root (-u then changes to another user)");
+	else if (e->broker_error == EPIPE)
+		command_refuse(e->command, sense_no_resources,
+			       "the broker process for multipath maps has "
+			       "ended; restart the helper");
+}
+
+static void execute_on_map(Command *command, int64_t deadline)
+{
+	Execution e = { .command = command, .deadline = deadline };
+	MultipathWorld world = {
+		.read_map = read_map,
+		.send = send_down,
+		.tell = tell,
+		.hold_get = hold_get,
+		.hold_set = hold_set,
+		.warn = warn,
+		.data = &e,
+	};
+
+	multipath_execute(command, &world);
+	if (!command->from_device)
+		explain(&e);
+}
+
+static void multipath_back_end_execute(Command *command, int64_t deadline)
+{
+	DeviceKind kind = sysfs_device_kind("/sys", command->block,
+					    command->major, command->minor);
+
+	if (kind == DEVICE_MULTIPATH)
+		execute_on_map(command, deadline);
+	else
+		backend_refuse_kind(command, kind);
+}
+
+const Backend backend_multipath = {
+	.name = "multipath",
+	.capabilities = UINT64_C(1) << CAP_SYS_RAWIO,
+	/* The steps of two commands on one map must not mix. */
+	.threads = 1,
+	.claims = multipath_claims,
+	.execute = multipath_back_end_execute,
+};
