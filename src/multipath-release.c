@@ -8,12 +8,12 @@
 
 #include "multipath-step.h"
 
-/* A refusal by any path is the holder's word; what the dead paths would have
- * said is found out afterwards. */
+/* A refusal by any path may be the holder's word; so may a conflict, which some
+ * targets answer for a wrong type. What the dead paths would have said is found
+ * out afterwards. */
 static const uint8_t rank[OUTCOME_GOOD + 1] = {
-	[OUTCOME_UNREACHED] = 1, [OUTCOME_CONFLICT] = 2,
-	[OUTCOME_UNKNOWN] = 3,   [OUTCOME_GOOD] = 4,
-	[OUTCOME_REFUSED] = 5,   [OUTCOME_ATTENTION] = 6,
+	[OUTCOME_UNREACHED] = 1, [OUTCOME_UNKNOWN] = 2, [OUTCOME_GOOD] = 3,
+	[OUTCOME_CONFLICT] = 4,  [OUTCOME_REFUSED] = 5, [OUTCOME_ATTENTION] = 6,
 };
 
 static Command *request(const Multipath *m, size_t i)
@@ -44,22 +44,38 @@ static bool release_from_dead_path(Multipath *m, size_t i)
 	       multipath_do(m, i, &out) == OUTCOME_GOOD;
 }
 
-void multipath_release(Multipath *m)
+static void released(const Multipath *m)
 {
-	size_t i = 0;
+	command_answer(m->command, SCSI_GOOD, NULL, 0, 0);
+	m->world->hold_set(m->world->data, (Hold) { .held = false });
+	multipath_tell(m, MULTIPATHD_UNSET_HOLD);
+}
 
-	if (!multipath_on_all_paths(m, request, rank) ||
-	    multipath_count(m, OUTCOME_REFUSED, NULL) > 0 ||
-	    multipath_count(m, OUTCOME_ATTENTION, NULL) > 0 ||
-	    multipath_count(m, OUTCOME_GOOD, &i) == 0)
-		return;
-	if (multipath_has_dead_path(m) && is_still_ours(m, i) &&
-	    !release_from_dead_path(m, i)) {
+/* Some path, `i`, said GOOD, which is the word of every path but the holder. */
+static void find_out(Multipath *m, size_t i)
+{
+	size_t conflicts = multipath_count(m, OUTCOME_CONFLICT, NULL);
+	bool has_dead_path = multipath_has_dead_path(m);
+
+	if ((conflicts == 0 && !has_dead_path) || !is_still_ours(m, i))
+		released(m);
+	else if (conflicts > 0)
+		return; /* the answer is that conflict */
+	else if (release_from_dead_path(m, i))
+		released(m);
+	else
 		command_refuse(m->command, sense_outcome_unknown,
 			       "the reservation is still there, maybe through "
 			       "a path that is dead; preempt it");
-		return;
-	}
-	m->world->hold_set(m->world->data, (Hold) { .held = false });
-	multipath_tell(m, MULTIPATHD_UNSET_HOLD);
+}
+
+void multipath_release(Multipath *m)
+{
+	size_t i;
+
+	if (multipath_on_all_paths(m, request, rank) &&
+	    multipath_count(m, OUTCOME_REFUSED, NULL) == 0 &&
+	    multipath_count(m, OUTCOME_ATTENTION, NULL) == 0 &&
+	    multipath_count(m, OUTCOME_GOOD, &i) > 0)
+		find_out(m, i);
 }

@@ -127,10 +127,13 @@ static uint8_t model_reserve(Model *m, unsigned int nexus, uint8_t type)
 	return SCSI_GOOD;
 }
 
-static uint8_t model_release(Model *m, unsigned int nexus)
+static uint8_t model_release(Model *m, unsigned int nexus, uint8_t type)
 {
 	if (!model_is_holder(m, nexus))
 		return SCSI_GOOD;
+	/* As LIO says it; the standard has 5/26/04. */
+	if (type != m->type)
+		return SCSI_RESERVATION_CONFLICT;
 	m->reserved = false;
 	for (unsigned int i = 0; i < NEXUSES; i++)
 		m->attention[i] |= i != nexus && m->key[i];
@@ -158,7 +161,7 @@ static uint8_t model_out(Model *m, unsigned int nexus, const Command *attempt)
 	case SCSI_PR_OUT_RESERVE:
 		return model_reserve(m, nexus, attempt->pr.type);
 	case SCSI_PR_OUT_RELEASE:
-		return model_release(m, nexus);
+		return model_release(m, nexus, attempt->pr.type);
 	case SCSI_PR_OUT_PREEMPT:
 		return model_preempt(m, nexus, &p, attempt->pr.type);
 	case SCSI_PR_OUT_CLEAR:
