@@ -75,17 +75,21 @@ static bool can_serve(GError **error)
 }
 
 /* Who does for multipath maps what only uid 0 may do: this process while it is
- * uid 0, else a broker that stays so; or nobody. */
-static bool start_broker(const Daemon *daemon, GError **error)
+ * uid 0, else a broker that stays so; or nobody, and raw SCSI disks are served
+ * all the same. */
+static void start_broker(const Daemon *daemon)
 {
 	uid_t user = daemon->options.user;
+	g_autoptr(GError) error = NULL;
 
 	if (geteuid() != 0)
-		return true;
-	if (user != ACCOUNT_UNCHANGED && user != 0)
-		return broker_start(error);
-	broker_not_needed();
-	return true;
+		return;
+	if (user == ACCOUNT_UNCHANGED || user == 0)
+		broker_not_needed();
+	else if (!broker_start(&error))
+		log_message(LOG_LEVEL_WARNING,
+			    "multipath maps will be refused: %s",
+			    error->message);
 }
 
 static bool drop_privileges(const Daemon *daemon, GError **error)
@@ -149,9 +153,11 @@ static bool start(Daemon *daemon, GError **error)
 		return false;
 	log_init(options->log_target, options->daemon);
 	log_set_level(options->log_level);
-	return can_serve(error) && create_pidfile(daemon, error) &&
-	       start_broker(daemon, error) && open_socket(daemon, error) &&
-	       drop_privileges(daemon, error) && create_server(daemon, error) &&
+	if (!can_serve(error) || !create_pidfile(daemon, error))
+		return false;
+	start_broker(daemon);
+	return open_socket(daemon, error) && drop_privileges(daemon, error) &&
+	       create_server(daemon, error) &&
 	       signals_watch(daemon->poller, ended, daemon, error);
 }
 

@@ -136,16 +136,27 @@ def _():
         assert str(client.command(IN, NULL)) == "B/00/06" and serves(daemon)
 
 
-@test("a broker that would hold too much is not started, and neither is the helper")
+@test("a broker that would hold too much is not started")
 def _():
     need_root("to be deprived of a capability")
-    path = f"{scratch()}/pr.sock"
-    # Without CAP_SETPCAP nobody can empty the bounding set.
-    result = subprocess.run(["setpriv", "--bounding-set=-setpcap", program(), "-k", path,
-                             "-u", "nobody"], check=False, stderr=subprocess.PIPE, text=True)
-    assert result.returncode == 1 and result.stderr.count("\n") == 1, result
-    assert "broker" in result.stderr and "bounding" in result.stderr, result
-    assert not os.path.exists(path)
+    # Without CAP_SETPCAP nobody can empty the bounding set: the helper neither.
+    result = subprocess.run(["setpriv", "--bounding-set=-setpcap", program(), "-k",
+                             f"{scratch()}/pr.sock", "-u", "nobody"],
+                            check=False, stderr=subprocess.PIPE, text=True)
+    lines = result.stderr.splitlines()
+    assert result.returncode == 1 and len(lines) == 2, result
+    assert "multipath maps will be refused" in lines[0] and "bounding" in lines[0], result
+
+
+@test("without a broker, raw SCSI disks are served all the same, and the log tells")
+def _():
+    need_root("for a mount namespace")
+    # The broker wants /dev/null, the helper does not.
+    command = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh",
+               program()]
+    with Daemon("-u", "nobody", command=command) as daemon:
+        assert "multipath maps will be refused" in daemon.log(), daemon.log()
+        assert children(daemon.pid) == [] and serves(daemon)
 
 
 @forking_test("with -d, too, the broker is the helper's, and keeps nobody waiting")
