@@ -54,16 +54,13 @@ static void released(const Multipath *m)
 /* Some path, `i`, said GOOD, which is the word of every path but the holder. */
 static void find_out(Multipath *m, size_t i)
 {
-	size_t conflicts = multipath_count(m, OUTCOME_CONFLICT, NULL);
-	bool has_dead_path = multipath_has_dead_path(m);
+	bool conflict = multipath_count(m, OUTCOME_CONFLICT, NULL) > 0;
+	bool is_sure = !conflict && !multipath_has_dead_path(m);
 
-	if ((conflicts == 0 && !has_dead_path) || !is_still_ours(m, i))
+	if (is_sure || !is_still_ours(m, i) ||
+	    (!conflict && release_from_dead_path(m, i)))
 		released(m);
-	else if (conflicts > 0)
-		return; /* the answer is that conflict */
-	else if (release_from_dead_path(m, i))
-		released(m);
-	else
+	else if (!conflict) /* else that is the answer */
 		command_refuse(m->command, sense_outcome_unknown,
 			       "the reservation is still there, maybe through "
 			       "a path that is dead; preempt it");

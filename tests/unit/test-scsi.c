@@ -145,8 +145,8 @@ static void test_reservation(void)
 	ScsiPrReservation reservation = { .type = 9 };
 
 	for (size_t size = 0; size < sizeof(payload); size++)
-		g_assert_false(scsi_pr_reservation_get(payload, size,
-						       &reservation));
+		g_assert_false(
+			scsi_pr_reservation_get(payload, size, &reservation));
 	g_assert_cmpuint(reservation.type, ==, 9);
 	g_assert_true(scsi_pr_reservation_get(payload, sizeof(payload),
 					      &reservation));
