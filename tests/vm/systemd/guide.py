@@ -45,18 +45,20 @@ def run(commands, **environment):
     return said
 
 
-def check_named(guide):
-    """A command that the text names alone has to be in a block."""
+def check_text(guide):
+    """A command that the text names alone has to be in a block, and each block has a fence."""
     everything = "".join(contents for _, _, contents in blocks(guide))
-    missing = [command for command in INLINE.findall(FENCE.sub("", text_of(guide)))
-               if command not in everything]
+    text = FENCE.sub("", text_of(guide))
+    missing = [command for command in INLINE.findall(text) if command not in everything]
     assert not missing, missing
+    unfenced = re.findall(r"^(?: {4}|\t).*", text, re.MULTILINE)
+    assert not unfenced, unfenced
 
 
 def register(guide, environment, **others):
     """Make tests of a guide; others: kind=function(contents) for blocks that are no commands."""
     kinds = {"sh": lambda contents: run(contents, **environment), **others}
-    test(f"{guide}: every command that the text names is in a block")(lambda: check_named(guide))
+    test(f"{guide}: every command that the text names is in a block")(lambda: check_text(guide))
     for number, (heading, kind, contents) in enumerate(blocks(guide), 1):
         assert kind in kinds, f"{guide}: a block that is not tested:\n{contents}"
         test(f"{guide} {number}: {heading}", timeout=120)(

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The administrator's guides: every command, and in the end all of it is gone."""
+import glob
 import os
 
 # pylint: disable=wrong-import-position
@@ -9,6 +10,7 @@ import guide
 import rig
 from tap import main, test
 
+HERE = os.path.dirname(os.path.realpath(__file__))
 BUILD = unit.install(__doc__)
 # What is built is what is installed: there is no compiler on this machine.
 OLD = " ".join(f"-o {BUILD}/{name}" for name in ("qemu-pr-helper", "qemu-pr-client"))
@@ -18,6 +20,19 @@ DISK = rig.loop_disk("guide")
 for _guide in ("LOGGING.md", "TROUBLESHOOTING.md", "SYSTEMD.md"):
     guide.register(_guide, {"DISK": DISK.nexus[0].sd, "BUILD": BUILD, "MAKEFLAGS": OLD},
                    text=lambda _: None)     # what messages look like
+
+
+@test("there is no guide that no test reads")
+def _():
+    tests = "".join(map(read, glob.glob(f"{HERE}/test-guide*.py")))
+    unread = [path for path in glob.glob(f"{unit.ROOT}/docs/*.md")
+              if guide.FENCE.search(read(path)) and f'"{os.path.basename(path)}"' not in tests]
+    assert not unread, unread
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 @test("nothing is left of it")
