@@ -4,21 +4,20 @@
 
 It boots in about a minute, twice emulated as it is, because its kernel is
 unpacked beforehand and its root is a few files in memory: busybox, sg_persist,
-sg_turs and a few modules. The shell is at a virtio console, which QEMU offers as
-a Unix socket: a serial port that is emulated twice loses bytes. So this file is
-also a command that runs another one in the guest, with its output and its exit
-status:
+sg_turs and a few modules. The shell is at a virtio port, which QEMU offers as two
+pipes: a serial port that is emulated twice loses bytes, and a console between
+them sleeps at times until the next input. So this file is also a command that
+runs another one in the guest, with its output and its exit status:
 
     linux.py sg_persist --in --read-keys /dev/sda
 """
 import glob
 import lzma
-import math
 import os
 import re
+import select
 import shlex
 import shutil
-import socket
 import struct
 import subprocess
 import sys
@@ -26,10 +25,10 @@ import time
 
 DIRECTORY = "/run/guest"
 SHELL = DIRECTORY + "/shell"
+SHELL_INPUT, SHELL_OUTPUT = SHELL + ".in", SHELL + ".out"      # as QEMU names them
 CONSOLE = DIRECTORY + "/console"
 PROGRAMS = ("/usr/bin/sg_persist", "/usr/bin/sg_turs")
 MODULES = ("virtio_pci", "virtio_console", "virtio_scsi", "sd_mod", "sg")
-NUDGE = 1                       # seconds
 END = re.compile(rb"^end=(\d+)=\n", re.MULTILINE)
 # Nothing but disk and console matters, and every driver costs a second.
 COMMAND_LINE = ("console=ttyS0 quiet panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check "
@@ -44,14 +43,12 @@ mount -t devtmpfs devtmpfs /dev
 for module in /modules/*; do
 	insmod "$module"
 done
-until [ -b /dev/sda ] && [ -c /dev/sg0 ] && [ -c /dev/hvc0 ]; do
+until port=$(ls /dev/vport*p1) && [ -b /dev/sda ] && [ -c /dev/sg0 ]; do
 	sleep 0.1
 done
-exec <>/dev/hvc0 >&0 2>&1
-stty raw -echo
+exec <>"$port" >&0 2>&1
 echo end=0=
-# With a pipe for its input the shell does not take itself for interactive.
-cat | sh
+sh
 """
 # Where the kernel's boot protocol has the place of the compressed kernel.
 SETUP_SECTORS, PAYLOAD = 0x1F1, 0x248
@@ -124,6 +121,8 @@ class Guest:
 
     def __init__(self, disk, helper_socket):
         os.makedirs(DIRECTORY)
+        for path in SHELL_INPUT, SHELL_OUTPUT:
+            os.mkfifo(path)
         unpack_kernel(DIRECTORY + "/vmlinux")
         write_initramfs(DIRECTORY + "/initramfs")
         # pylint: disable=consider-using-with
@@ -132,8 +131,8 @@ class Guest:
              "-no-user-config", "-no-reboot", "-display", "none",
              "-kernel", DIRECTORY + "/vmlinux", "-initrd", DIRECTORY + "/initramfs",
              "-append", COMMAND_LINE, "-serial", f"file:{CONSOLE}",
-             "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=shell",
-             "-chardev", f"socket,id=shell,path={SHELL},server=on,wait=off",
+             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=shell",
+             "-chardev", f"pipe,id=shell,path={SHELL}",
              "-object", f"pr-manager-helper,id=pr,path={helper_socket}",
              "-blockdev", "node-name=hd,driver=raw,file.driver=host_device,"
                           f"file.filename={disk},file.pr-manager=pr",
@@ -148,52 +147,31 @@ class Guest:
 
     def wait_until_up(self, seconds):
         """Wait for the guest's shell."""
-        end = time.monotonic() + seconds
-        while not os.path.exists(SHELL):
-            assert time.monotonic() < end and self.process.poll() is None, "no QEMU"
-            time.sleep(0.1)
         try:
-            with connect() as shell:
-                result(shell, end - time.monotonic())
+            result(seconds)
         except AssertionError as error:
             with open(CONSOLE, encoding="utf-8", errors="replace") as file:
                 raise AssertionError(f"{error}; its console:\n{file.read()[-2000:]}") from None
 
 
-def connect():
-    """To the guest's console."""
-    shell = socket.socket(socket.AF_UNIX)
-    shell.connect(SHELL)
-    return shell
-
-
-def result(shell, timeout, silent=math.inf):
-    """The exit status of the command that runs there, and all of its output.
-
-    After so many silent seconds the guest is nudged: emulated twice, it may sleep
-    past its own timer, until the next interrupt.
-    """
+def result(timeout):
+    """The exit status of the command that runs there, and all of its output."""
     end = time.monotonic() + timeout
     output = b""
-    while not (found := END.search(output)):
-        rest = end - time.monotonic()
-        assert rest > 0, f"no answer after {timeout:.0f} s: {output}"
-        shell.settimeout(min(rest, silent))
-        try:
-            more = shell.recv(4096)
-            assert more, "the guest is gone"
-            output += more
-        except socket.timeout:
-            if silent < rest:
-                shell.sendall(b"\n")
+    with open(SHELL_OUTPUT, "r+b", buffering=0) as shell:
+        while not (found := END.search(output)):
+            rest = end - time.monotonic()
+            assert rest > 0 and select.select([shell], [], [], rest)[0], \
+                f"no answer after {timeout:.0f} s: {output}"
+            output += shell.read(4096)
     return int(found[1]), output[:found.start()].decode("utf-8", "replace")
 
 
-def run(command, timeout=60):
+def run(command, timeout=120):
     """Run a command in the guest; returns its exit status and all of its output."""
-    with connect() as shell:
-        shell.sendall(f"{shlex.join(command)} </dev/null; echo end=$?=\n".encode())
-        return result(shell, timeout, NUDGE)
+    with open(SHELL_INPUT, "r+b", buffering=0) as shell:
+        shell.write(f"{shlex.join(command)} </dev/null; echo end=$?=\n".encode())
+    return result(timeout)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from helper import Helper, parse_arguments
 from tap import main, test
 
 OPTIONS = parse_arguments(__doc__.split("\n", 1)[0])
-BOOT = 400                      # seconds, on a machine that has other work
+BOOT = 900                      # seconds, on a machine that has much other work
 CONFLICT, UNIT_ATTENTION = 24, 6        # sg_persist's exit status
 KEY_GUEST, KEY_HOST = 0xA11CE, 0xB0B
 TYPE = "--prout-type=5"
