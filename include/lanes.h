@@ -10,7 +10,7 @@
  *   lane B: task           running 0 of 4: takes any idle thread, or a new one
  *
  * A thread that never comes back from the kernel is simply never idle again.
- * Together with worker.c, whose answers come back through it, this is the only
+ * Together with the mailbox, through which answers come back, this is the only
  * code that locks.
  */
 #ifndef LANES_H
@@ -48,6 +48,15 @@ Lanes *lanes_new(unsigned int ceiling);
  * caller's. All tasks of one key must come with the same limits. */
 bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 		Task *task);
+
+/* For a task that runs: its thread works for the lane no longer, and may wait
+ * for something else. False: others wait for the lane, the thread is needed. */
+bool lanes_step_out(Lanes *lanes);
+
+/* As lanes_push(), by a task that has stepped out, and that returns now: its
+ * thread is the one that will look for work. */
+bool lanes_push_back(Lanes *lanes, uint64_t key, const LaneLimits *limits,
+		     Task *task);
 
 /* Takes a task back. False: it runs already, or has run. */
 bool lanes_cancel(Lanes *lanes, Task *task);

@@ -52,6 +52,10 @@ struct Lanes {
 	unsigned int ceiling;
 };
 
+/* What this thread does for its task. */
+static _Thread_local Lane *serving; /* NULL: it has stepped out */
+static _Thread_local bool returning;
+
 Lanes *lanes_new(unsigned int ceiling)
 {
 	Lanes *lanes = g_new0(Lanes, 1);
@@ -143,14 +147,25 @@ static void unlock_and_wake(Lanes *lanes, Sleeper *sleeper)
 		sem_post(&sleeper->wake);
 }
 
+static void leave_lane(Lanes *lanes)
+{
+	Lane *lane = g_steal_pointer(&serving);
+
+	lane->running--;
+	lane_update(lanes, lane);
+}
+
 static void run_task(Lanes *lanes, Lane *lane, Task *task)
 {
+	serving = lane;
 	/* Others may be runnable, this lane among them. */
 	unlock_and_wake(lanes, provide_thread(lanes));
 	task->run(task);
 	pthread_mutex_lock(&lanes->lock);
-	lane->running--;
-	lane_update(lanes, lane);
+	if (serving)
+		leave_lane(lanes);
+	lanes->coming -= returning;
+	returning = false;
 }
 
 /* False: it took too long. */
@@ -238,28 +253,63 @@ static bool is_served(const Lanes *lanes, const Lane *lane)
 	       lanes->coming >= lanes->runnable.length;
 }
 
-bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
-		Task *task)
+static Sleeper *push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
+		     Task *task)
 {
 	Sleeper *sleeper;
-	bool accepted;
-	Lane *lane;
+	Lane *lane = lane_get(lanes, key, limits);
 
-	pthread_mutex_lock(&lanes->lock);
-	lane = lane_get(lanes, key, limits);
 	task->lane = lane;
 	task->link = (GList) { .data = task };
 	g_queue_push_tail_link(&lane->tasks, &task->link);
 	lane_update(lanes, lane);
 	sleeper = provide_thread(lanes);
-	accepted = is_served(lanes, lane);
-	if (!accepted) {
+	if (!is_served(lanes, lane)) {
 		task->lane = NULL;
 		g_queue_unlink(&lane->tasks, &task->link);
 		lane_update(lanes, lane);
 	}
+	return sleeper;
+}
+
+bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
+		Task *task)
+{
+	Sleeper *sleeper;
+	bool accepted;
+
+	pthread_mutex_lock(&lanes->lock);
+	sleeper = push(lanes, key, limits, task);
+	accepted = task->lane;
 	unlock_and_wake(lanes, sleeper);
 	return accepted;
+}
+
+bool lanes_push_back(Lanes *lanes, uint64_t key, const LaneLimits *limits,
+		     Task *task)
+{
+	Sleeper *sleeper;
+	bool accepted;
+
+	pthread_mutex_lock(&lanes->lock);
+	lanes->coming += !returning;
+	returning = true;
+	sleeper = push(lanes, key, limits, task);
+	accepted = task->lane;
+	unlock_and_wake(lanes, sleeper);
+	return accepted;
+}
+
+bool lanes_step_out(Lanes *lanes)
+{
+	bool others;
+
+	pthread_mutex_lock(&lanes->lock);
+	others = serving->tasks.length > 0;
+	if (!others)
+		leave_lane(lanes);
+	pthread_mutex_unlock(&lanes->lock);
+	return !others;
 }
 
 bool lanes_cancel(Lanes *lanes, Task *task)
