@@ -22,7 +22,7 @@ struct Backend {
 	/* Commands that may execute at a time on one device. */
 	unsigned int threads;
 
-	/* Main loop: must not block. Decides from what statx() says of the
+	/* Any thread: must not block. Decides from what statx() says of the
 	 * descriptor. Where it claims it, *ret_queue_key becomes the key
 	 * under which this device's commands queue. */
 	bool (*claims)(const struct statx *status, uint64_t *ret_queue_key);
@@ -45,8 +45,8 @@ void backend_refuse_kind(Command *command, DeviceKind kind);
 uint64_t backend_capabilities(void);
 
 /* Finds the command's back end. False: the descriptor is no device that a
- * reservation could be made on, and the command has been answered. Main loop;
- * never blocks, whatever the descriptor is. */
+ * reservation could be made on, and the command has been answered. Any
+ * thread; never blocks, whatever the descriptor is. */
 bool backend_select(Command *command);
 
 #endif

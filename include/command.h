@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One PERSISTENT RESERVE command: what the client asked, and what the device
- * (or, where it could not be asked, the helper) answered. The only thing that
- * crosses threads: at any time exactly one thread owns it, so it needs no
- * lock.
+ * (or, where it could not be asked, the helper) answered. It crosses threads:
+ * at any time exactly one thread owns it, so it needs no lock.
  */
 #ifndef COMMAND_H
 #define COMMAND_H
@@ -38,9 +37,8 @@ typedef struct Command {
 
 	/* Where it came from and where the answer goes. */
 	Peer peer;
-	Connection *connection; /* main loop only; NULL once it has gone */
+	Connection *connection; /* NULL once it has gone */
 	int64_t arrival;        /* g_get_monotonic_time(), microseconds */
-	struct Job *job;        /* private to worker.c */
 
 	/* What the descriptor is; filled by backend_select(). */
 	const Backend *backend;

@@ -11,10 +11,6 @@
 #include "poller.h"
 #include "worker.h"
 
-/* The kernel's SCM_MAX_FD: with room for fewer descriptors, recvmsg() itself
- * would close the rest, which may block. */
-#define CONNECTION_DESCRIPTORS_MAX 253
-
 /* What a connection works with; borrowed, outlives every connection. */
 typedef struct ConnectionHost {
 	Poller *poller;
@@ -30,7 +26,7 @@ typedef struct ConnectionHost {
 	bool (*has_room)(struct ConnectionHost *host, bool proven);
 } ConnectionHost;
 
-/* Takes the socket, a non-blocking one. NULL where it cannot be watched; the
+/* Takes the socket, a blocking one. NULL where it cannot be watched; the
  * socket is disposed of then. */
 Connection *connection_new(ConnectionHost *host, int socket);
 
@@ -40,6 +36,13 @@ void connection_free(Connection *connection);
 
 /* An answered command of this connection; takes it. */
 void connection_answer(Connection *connection, Command *command);
+
+/* On a worker's thread that has the connection (WorkerEvents.next): takes the
+ * answered command, and waits a moment for the next one. */
+Command *connection_next(Command *command);
+
+/* The threads have given the connection back without a command. */
+void connection_resume(Connection *connection);
 
 /* No more requests: what the client has sent so far is answered, then the
  * connection ends. A client can be shut out only where it is not about to send:

@@ -21,7 +21,7 @@
  *   CLOSED          for good; session_breach() says why, or NULL where the
  *                   client just went.
  *
- * Used on the main loop only.
+ * Used by one thread at a time.
  */
 #ifndef SESSION_H
 #define SESSION_H

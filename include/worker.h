@@ -5,6 +5,9 @@
  * main loop.
  *
  *   submit --> queued --> executing --> answered
+ *                |  ^         |
+ *                |  +----- listening: the thread that has replied waits a
+ *                |            |       moment for the client's next command
  *                |            |
  *                |            deadline: a substitute is answered with
  *                |            "outcome unknown"; the command itself is
@@ -15,12 +18,9 @@
 #define WORKER_H
 
 #include "command.h"
+#include "job.h"
 #include "lanes.h"
 #include "poller.h"
-
-/* Threads of all devices together; one device may occupy as many as its back
- * end says. A command for a further device is refused at the ceiling. */
-#define WORKER_THREADS_MAX 1024
 
 typedef struct Worker Worker;
 
@@ -30,14 +30,24 @@ typedef struct Worker Worker;
  * with the loop's next turn, at the latest the one in which the client's next
  * request arrives. What the thread could not send (command->sent tells), the
  * connection sends.
+ *
+ * Where it may stay, the thread then takes the client's next command itself.
+ * It stays only after a device's answer that is not urgent, and while no other
+ * command waits for the device.
  */
 typedef struct WorkerEvents {
 	/* On the thread: whether the main loop has to hear of this answer at
 	 * once. Pure. */
 	bool (*is_urgent)(const Command *command);
+	/* On the thread: takes the command, whose reply is sent, and waits a
+	 * moment for the client's next one, with its back end selected. NULL:
+	 * there is none, or none for a thread to take. */
+	Command *(*next)(Command *command);
 	/* The command is answered; takes it. command->connection is where the
 	 * answer goes, or NULL where the client has gone. */
 	void (*answered)(Command *command, void *data);
+	/* `next` gave none: the main loop has the client again. */
+	void (*fell_silent)(Connection *connection, void *data);
 	/* A disowned command came back from the kernel after its deadline,
 	 * with an answer that nobody gets. Borrows it. */
 	void (*returned_late)(Command *command, void *data);
@@ -54,26 +64,31 @@ Worker *worker_new(Poller *poller, Lanes *lanes, int64_t timeout,
 void worker_free(Worker *worker);
 
 /* Takes the command, whose back end is selected; the reply goes to `socket`,
- * which is borrowed until the command is answered or abandoned. False: no
- * thread could be had for its device; it is answered, and still the caller's.
- */
-bool worker_submit(Worker *worker, Command *command, int socket);
+ * which is borrowed until the job ends. `stay`: threads may stay with the
+ * client; until the job ends the main loop must not read from it. NULL: no
+ * thread could be had for the device; the command is answered, and still the
+ * caller's. */
+Job *worker_submit(Worker *worker, Command *command, int socket, bool stay);
 
-/* The connection waits for this command to come back: its answer is urgent. */
-void worker_hurry(Worker *worker, Command *command);
+/* The connection waits for this job to end: its answer is urgent. */
+void worker_hurry(Worker *worker, Job *job);
 
 /* From now on every answer is urgent. */
 void worker_hurry_all(Worker *worker);
 
-/* The client of a submitted command went away. A queued command is dropped,
- * one that executes goes on without a connection. */
-void worker_abandon(Worker *worker, Command *command);
+/* The client went away. A queued command is dropped, one that executes goes on
+ * without a connection. Waits for a thread that listens to the client: nothing
+ * more may come from it, so that this is but a moment. */
+void worker_abandon(Worker *worker, Job *job);
 
 /* Treats all deadlines as passed, at the end of a shutdown's patience. */
 void worker_expire_all(Worker *worker);
 
-/* Commands queued or executing, disowned ones not counted. */
+/* Jobs, disowned ones not counted. */
 unsigned int worker_outstanding(const Worker *worker);
+
+/* Those among them whose threads may stay with the client. */
+unsigned int worker_staying(const Worker *worker);
 
 /* Disowned commands that the kernel has not given back. */
 unsigned int worker_disowned(const Worker *worker);

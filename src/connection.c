@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The I/O around a session. The hard rules: no call here blocks, whatever the
- * client sent along; and after each reply the loop gets its turn, so that one
+ * One client on the main loop. The hard rules: no call here blocks, whatever
+ * the client does; and after each reply the loop gets its turn, so that one
  * busy client does not hold up the others.
  */
 #include "connection.h"
 
-#include <errno.h>
 #include <glib-unix.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "backend.h"
+#include "channel.h"
 #include "disposal.h"
 #include "report.h"
-#include "session.h"
 #include "trace.h"
+
+/* With more jobs than this, no thread stays with a client: the main loop takes
+ * many requests in one turn, and does better then. */
+#define STAY_MAX 4
 
 struct Connection {
 	Watch watch; /* must be first */
 	ConnectionHost *host;
-	Session session;
-	Command *executing; /* the worker's; to be abandoned if we go */
-	Peer peer;
+	Channel channel;  /* while there is a job, its threads may have it */
+	Job *job;         /* the worker's; to be abandoned if we go */
+	int64_t answered; /* when it got its last answer */
 	GList link;
 	bool draining;
 	bool stirred; /* while it drains: something has come lately */
-	bool proven;  /* a device has answered its commands, and nothing else
-			 that it sent had to be closed */
 	ReportLimit reports;
 };
 
@@ -40,97 +40,25 @@ static void set_events(Connection *connection, uint32_t events)
 
 static void end(Connection *connection)
 {
-	const char *breach = session_breach(&connection->session);
+	const char *breach = session_breach(&connection->channel.session);
 
 	if (breach && !connection->draining)
-		report_peer(&connection->peer, breach);
+		report_peer(&connection->channel.peer, breach);
 	connection->host->ended(connection, connection->host);
-}
-
-/* Hands the descriptors of one message to the session, or disposes of them. */
-static void take_descriptors(Connection *connection, int *fds, size_t count)
-{
-	size_t taken =
-		session_take_descriptors(&connection->session, fds, count);
-
-	connection->proven &= taken == count;
-	for (size_t i = taken; i < count; i++)
-		disposal_close(connection->host->lanes, &fds[i]);
-}
-
-static void take_control(Connection *connection, struct msghdr *message)
-{
-	int fds[CONNECTION_DESCRIPTORS_MAX];
-	struct cmsghdr *header;
-	size_t count;
-
-	for (header = CMSG_FIRSTHDR(message); header;
-	     header = CMSG_NXTHDR(message, header)) {
-		if (header->cmsg_level != SOL_SOCKET ||
-		    header->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(header), count * sizeof(int));
-		take_descriptors(connection, fds, count);
-	}
-	if (message->msg_flags & MSG_CTRUNC)
-		session_descriptors_lost(&connection->session);
 }
 
 /* False: nothing more to read now. */
 static bool receive(Connection *connection, uint8_t *bytes, size_t size)
 {
-	union {
-		char bytes[CMSG_SPACE(CONNECTION_DESCRIPTORS_MAX *
-				      sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec run = { .iov_base = bytes, .iov_len = size };
-	struct msghdr message = {
-		.msg_iov = &run,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	ssize_t n;
+	Channel *channel = &connection->channel;
 
-	if (!connection->host->has_room(connection->host, connection->proven)) {
-		session_no_room(&connection->session);
+	if (!connection->host->has_room(connection->host, channel->proven)) {
+		session_no_room(&channel->session);
 		return true;
 	}
-	n = recvmsg(connection->watch.fd, &message,
-		    MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (!channel_receive(channel, bytes, size, MSG_DONTWAIT))
 		return false;
-	if (n <= 0) {
-		session_eof(&connection->session);
-		return true;
-	}
 	connection->stirred = true;
-	take_control(connection, &message);
-	session_advance(&connection->session, (size_t)n);
-	return true;
-}
-
-/* Each byte that the client sends fails from now on, and it knows that; what it
- * has sent before is still read, up to the end. */
-static void shut_out(Connection *connection)
-{
-	shutdown(connection->watch.fd, SHUT_RD);
-}
-
-/* False: the socket is full. */
-static bool transmit(Connection *connection, const uint8_t *bytes, size_t size)
-{
-	ssize_t n = send(connection->watch.fd, bytes, size,
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (n < 0)
-		session_eof(&connection->session);
-	else
-		session_advance(&connection->session, (size_t)n);
 	return true;
 }
 
@@ -141,34 +69,51 @@ static void answer_refused(Connection *connection, Command *command)
 	      command->major, command->minor);
 	disposal_close(connection->host->lanes, &command->fd);
 	report_command(command, &connection->reports);
-	session_answer(&connection->session, command);
+	session_answer(&connection->channel.session, command);
+}
+
+static void trace_submit(const Command *command)
+{
+	trace(command_submit, "connection=%p device=%u:%u backend=%s",
+	      (void *)command->connection, command->major, command->minor,
+	      command->backend->name);
+}
+
+/* A client that sends one command after the other may have a thread stay with
+ * it, which saves the way over the main loop. */
+static bool is_quick(const Connection *connection, const Command *command)
+{
+	ConnectionHost *host = connection->host;
+
+	return connection->channel.proven &&
+	       command->arrival - connection->answered < CHANNEL_PATIENCE &&
+	       worker_outstanding(host->worker) < STAY_MAX &&
+	       host->has_room(host, true);
 }
 
 static void submit(Connection *connection)
 {
-	Command *command = session_steal_command(&connection->session);
+	Command *command = channel_take_command(&connection->channel);
+	bool stay = is_quick(connection, command);
 
-	command->connection = connection;
-	command->peer = connection->peer;
-	command->arrival = g_get_monotonic_time();
 	/* The client waits for the answer: it is not in the midst of sending,
 	 * and will notice before it sends the next request. */
 	if (connection->draining)
-		shut_out(connection);
+		channel_shut_out(&connection->channel);
 	if (!backend_select(command)) {
-		connection->proven = false;
+		connection->channel.proven = false;
 		answer_refused(connection, command);
 		return;
 	}
-	trace(command_submit, "connection=%p device=%u:%u backend=%s",
-	      (void *)connection, command->major, command->minor,
-	      command->backend->name);
-	connection->executing = command;
-	if (!worker_submit(connection->host->worker, command,
-			   connection->watch.fd)) {
-		connection->executing = NULL;
+	command->connection = connection;
+	trace_submit(command);
+	/* The threads read then; the loop hears, once, that the client went. */
+	if (stay)
+		set_events(connection, EPOLLONESHOT);
+	connection->job = worker_submit(connection->host->worker, command,
+					connection->watch.fd, stay);
+	if (!connection->job)
 		answer_refused(connection, command);
-	}
 }
 
 /* Goes on until the session waits for the client, the device or room in the
@@ -176,7 +121,7 @@ static void submit(Connection *connection)
  * read would only cost a system call. May free the connection. */
 static void pump(Connection *connection, bool readable)
 {
-	Session *session = &connection->session;
+	Session *session = &connection->channel.session;
 	uint8_t *bytes;
 	size_t size;
 
@@ -191,14 +136,14 @@ static void pump(Connection *connection, bool readable)
 			return;
 		case SESSION_WANTS_WRITE:
 			readable = false;
-			if (transmit(connection, bytes, size))
+			if (channel_transmit(&connection->channel, bytes, size))
 				continue;
 			set_events(connection, EPOLLOUT);
 			return;
 		case SESSION_WANTS_ANSWER:
-			if (connection->executing)
-				return;
 			submit(connection);
+			if (connection->job)
+				return;
 			continue;
 		case SESSION_WANTS_NOTHING:
 			end(connection);
@@ -207,19 +152,26 @@ static void pump(Connection *connection, bool readable)
 	}
 }
 
+static void take_back(Connection *connection)
+{
+	worker_abandon(connection->host->worker,
+		       g_steal_pointer(&connection->job));
+}
+
 static void ready(Watch *watch, uint32_t events)
 {
 	Connection *connection = (Connection *)watch;
 
-	if (!connection->executing) {
+	if (!connection->job) {
 		pump(connection, events & (EPOLLIN | EPOLLHUP | EPOLLERR));
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
-		session_eof(&connection->session);
+		take_back(connection);
+		session_eof(&connection->channel.session);
 		end(connection);
 	} else {
 		/* A request that was sent early: not now, but soon. */
 		set_events(connection, 0);
-		worker_hurry(connection->host->worker, connection->executing);
+		worker_hurry(connection->host->worker, connection->job);
 	}
 }
 
@@ -228,30 +180,49 @@ void connection_answer(Connection *connection, Command *command)
 	trace(command_answer, "connection=%p device=%u:%u status=0x%02x",
 	      (void *)connection, command->major, command->minor,
 	      command->reply.status);
-	connection->executing = NULL;
+	connection->job = NULL;
+	connection->answered = command->answered;
 	connection->stirred = true;
-	connection->proven = command->from_device;
+	connection->channel.proven = command->from_device;
 	report_command(command, &connection->reports);
-	session_answer(&connection->session, command);
+	session_answer(&connection->channel.session, command);
+	pump(connection, false);
+}
+
+Command *connection_next(Command *command)
+{
+	Connection *connection = command->connection;
+
+	command = channel_next(&connection->channel, command);
+	if (command) {
+		command->connection = connection;
+		trace_submit(command);
+	}
+	return command;
+}
+
+void connection_resume(Connection *connection)
+{
+	connection->job = NULL;
+	connection->stirred = true;
 	pump(connection, false);
 }
 
 Connection *connection_new(ConnectionHost *host, int socket)
 {
 	Connection *connection = g_new0(Connection, 1);
+	Peer *peer = &connection->channel.peer;
 
 	connection->host = host;
 	connection->watch.fd = socket;
 	connection->watch.ready = ready;
 	connection->link.data = connection;
-	session_init(&connection->session);
-	peer_get(socket, &connection->peer);
+	channel_init(&connection->channel, socket, host->lanes);
 	trace(connection_accept, "connection=%p pid=%d uid=%u",
-	      (void *)connection, (int)connection->peer.pid,
-	      connection->peer.uid);
+	      (void *)connection, (int)peer->pid, peer->uid);
 	/* The first turn of the loop sends the feature word. */
 	if (!poller_add(host->poller, &connection->watch, EPOLLOUT)) {
-		report_peer(&connection->peer, "cannot be watched by epoll");
+		report_peer(peer, "cannot be watched by epoll");
 		disposal_close_socket(host->lanes, &socket);
 		g_free(connection);
 		return NULL;
@@ -262,18 +233,22 @@ Connection *connection_new(ConnectionHost *host, int socket)
 void connection_free(Connection *connection)
 {
 	ConnectionHost *host;
+	Session *session;
 	int descriptor;
 
 	if (!connection)
 		return;
 	host = connection->host;
+	session = &connection->channel.session;
+	if (connection->job) {
+		channel_shut_out(&connection->channel);
+		take_back(connection);
+	}
 	trace(connection_close, "connection=%p state=%s", (void *)connection,
-	      session_state_name(connection->session.state));
-	if (connection->executing)
-		worker_abandon(host->worker, connection->executing);
-	descriptor = session_steal_descriptor(&connection->session);
+	      session_state_name(session->state));
+	descriptor = session_steal_descriptor(session);
 	disposal_close(host->lanes, &descriptor);
-	session_deinit(&connection->session);
+	session_deinit(session);
 	report_limit_clear(&connection->reports);
 	poller_remove(host->poller, &connection->watch);
 	disposal_close_socket(host->lanes, &connection->watch.fd);
@@ -284,7 +259,7 @@ void connection_drain(Connection *connection)
 {
 	connection->draining = true;
 	connection->stirred = false;
-	if (!connection->executing)
+	if (!connection->job)
 		pump(connection, true);
 }
 
@@ -297,9 +272,10 @@ static bool has_bytes(const Connection *connection)
 
 void connection_shut_out_if_quiet(Connection *connection)
 {
-	if (!connection->executing && !connection->stirred &&
-	    !session_is_busy(&connection->session) && !has_bytes(connection))
-		shut_out(connection);
+	if (!connection->job && !connection->stirred &&
+	    !session_is_busy(&connection->channel.session) &&
+	    !has_bytes(connection))
+		channel_shut_out(&connection->channel);
 	connection->stirred = false;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "channel.h"
 #include "connection.h"
 #include "disposal.h"
 #include "error.h"
@@ -98,13 +99,16 @@ static bool has_room(ConnectionHost *host, bool proven)
 	unsigned int pending = disposal_pending();
 	unsigned int used = DESCRIPTORS_OWN + 2 * server->clients.length +
 			    worker_disowned(host->worker) + pending;
+	/* Threads read on their own. */
+	unsigned int messages = 1 + worker_staying(host->worker);
 
 	if (!proven && pending > server->limits.descriptors / DISPOSAL_PART)
 		return false;
 	/* A table that small has to do without. */
 	if (server->limits.descriptors < DESCRIPTORS_RESERVED + 2)
 		return true;
-	return used + CONNECTION_DESCRIPTORS_MAX <= server->limits.descriptors;
+	return used + messages * CHANNEL_DESCRIPTORS_MAX <=
+	       server->limits.descriptors;
 }
 
 static void admit(Server *server, int client)
@@ -143,8 +147,7 @@ static void pause_listening(Server *server)
 
 static int accept_client(Server *server)
 {
-	return accept4(server->listener.fd, NULL, NULL,
-		       SOCK_NONBLOCK | SOCK_CLOEXEC);
+	return accept4(server->listener.fd, NULL, NULL, SOCK_CLOEXEC);
 }
 
 /* The descriptor table is full: without a free descriptor a client cannot even
@@ -234,6 +237,12 @@ static bool is_urgent(const Command *command)
 	return report_wants(command) || trace_enabled[TRACE_command_answer];
 }
 
+static void client_fell_silent(Connection *connection, void *data)
+{
+	(void)data;
+	connection_resume(connection);
+}
+
 static void command_returned_late(Command *command, void *data)
 {
 	(void)data;
@@ -247,7 +256,9 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 {
 	static const WorkerEvents events = {
 		.is_urgent = is_urgent,
+		.next = connection_next,
 		.answered = command_answered,
+		.fell_silent = client_fell_silent,
 		.returned_late = command_returned_late,
 	};
 	Server *server = g_new0(Server, 1);
@@ -259,7 +270,7 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 	server->listener = (Watch) { .fd = listener, .ready = listener_ready };
 	host->ended = connection_ended;
 	host->has_room = has_room;
-	host->lanes = lanes_new(WORKER_THREADS_MAX);
+	host->lanes = lanes_new(JOB_THREADS_MAX);
 	host->poller = poller;
 	host->worker = worker_new(host->poller, host->lanes,
 				  limits->command_timeout, &events, error);

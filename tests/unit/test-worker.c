@@ -215,9 +215,12 @@ static Command *urgent_command_of(const Backend *backend, uint64_t key,
 	return command;
 }
 
-static void submit(Command *command)
+static Job *submit(Command *command)
 {
-	g_assert_true(worker_submit(worker, command, -1));
+	Job *job = worker_submit(worker, command, -1, false);
+
+	g_assert_nonnull(job);
+	return job;
 }
 
 static void wait_executed(unsigned int count)
@@ -331,7 +334,7 @@ static void test_no_thread(void)
 	start(1);
 	submit(command_of(&stuck, 1, NULL));
 	command = command_of(&prompt, 2, &witness);
-	g_assert_false(worker_submit(worker, command, -1));
+	g_assert_null(worker_submit(worker, command, -1, false));
 	assert_refused(command, sense_no_resources);
 	g_assert_false(descriptor_is_closed(witness));
 	g_assert_cmpuint(worker_outstanding(worker), ==, 1);
@@ -479,13 +482,14 @@ static void test_after_deadline(void)
 static void test_abandon_queued(void)
 {
 	Command *command;
+	Job *job;
 	int witness;
 
 	start(8);
 	occupy(1);
 	command = command_of(&prompt, 1, &witness);
-	submit(command);
-	worker_abandon(worker, command);
+	job = submit(command);
+	worker_abandon(worker, job);
 	g_assert_cmpuint(worker_outstanding(worker), ==, THREADS);
 	wait_until(descriptor_is_closed(witness));
 	close(witness);
@@ -498,12 +502,13 @@ static void test_abandon_queued(void)
 static void test_abandon_executing(void)
 {
 	Command *command, *given;
+	Job *job;
 
 	start(8);
 	given = command_of(&stuck, 1, NULL);
-	submit(given);
+	job = submit(given);
 	wait_executed(1);
-	worker_abandon(worker, given);
+	worker_abandon(worker, job);
 	g_assert_cmpuint(worker_outstanding(worker), ==, 1);
 	let_go(1);
 	command = next_answer();
@@ -518,12 +523,13 @@ static void test_abandon_executing(void)
 static void test_abandon_then_deadline(void)
 {
 	Command *command;
+	Job *job;
 
 	start(8);
 	command = urgent_command_of(&stuck, 1, NULL);
-	submit(command);
+	job = submit(command);
 	wait_executed(1);
-	worker_abandon(worker, command);
+	worker_abandon(worker, job);
 	command = next_answer();
 	g_assert_null(command->connection);
 	assert_refused(command, sense_outcome_unknown);
@@ -537,13 +543,14 @@ static void test_abandon_then_deadline(void)
 static void test_abandon_finished(void)
 {
 	Command *command;
+	Job *job;
 
 	start(1);
 	command = command_of(&prompt, 1, NULL);
-	submit(command);
+	job = submit(command);
 	submit(command_of(&stuck, 1, NULL));
 	wait_executed(2);
-	worker_abandon(worker, command);
+	worker_abandon(worker, job);
 	g_assert_true(next_answer() == command);
 	g_assert_null(command->connection);
 	command_free(command);
@@ -722,9 +729,12 @@ static void client_close(Client *client)
 	close(client->theirs);
 }
 
-static void submit_for(Client *client, Command *command)
+static Job *submit_for(Client *client, Command *command)
 {
-	g_assert_true(worker_submit(worker, command, client->ours));
+	Job *job = worker_submit(worker, command, client->ours, false);
+
+	g_assert_nonnull(job);
+	return job;
 }
 
 static bool client_has_bytes(const Client *client)
@@ -798,12 +808,13 @@ static void test_hurry_before(void)
 {
 	Client client = client_new();
 	Command *command;
+	Job *job;
 
 	start(8);
 	atomic_store(&all_urgent, false);
 	command = command_of(&stuck, 1, NULL);
-	submit_for(&client, command);
-	worker_hurry(worker, command);
+	job = submit_for(&client, command);
+	worker_hurry(worker, job);
 	let_go(1);
 	g_assert_true(next_answer() == command);
 	command_free(command);
@@ -832,14 +843,15 @@ static void test_hurry_after(void)
 {
 	Client client = client_new();
 	Command *command;
+	Job *job;
 
 	start(1);
 	atomic_store(&all_urgent, false);
 	command = command_of(&prompt, 1, NULL);
-	submit_for(&client, command);
+	job = submit_for(&client, command);
 	let_finish(1);
 	g_assert_false(g_main_context_pending(NULL));
-	worker_hurry(worker, command);
+	worker_hurry(worker, job);
 	g_assert_true(next_answer() == command);
 	command_free(command);
 	let_go(1);
@@ -925,12 +937,13 @@ static void test_abandoned_sends_nothing(void)
 {
 	Client client = client_new();
 	Command *command;
+	Job *job;
 
 	start(8);
 	command = command_of(&stuck, 1, NULL);
-	submit_for(&client, command);
+	job = submit_for(&client, command);
 	wait_executed(1);
-	worker_abandon(worker, command);
+	worker_abandon(worker, job);
 	let_go(1);
 	g_assert_true(next_answer() == command);
 	g_assert_cmpuint(command->sent, ==, 0);
@@ -1002,13 +1015,14 @@ static void test_stress(void)
 	start(64);
 	for (unsigned int i = 0; i < COUNT; i++) {
 		Command *command = command_of(&brief, i % KEYS, NULL);
+		Job *job;
 		unsigned int before;
 
 		command->arrival -= TIMEOUT - 500;
-		submit(command);
+		job = submit(command);
 		if (i % 11 == 0) {
 			before = worker_outstanding(worker);
-			worker_abandon(worker, command);
+			worker_abandon(worker, job);
 			tally.gone += before - worker_outstanding(worker);
 		}
 		if (i % 4 == 0)
