@@ -17,8 +17,7 @@
 #include "report.h"
 #include "trace.h"
 
-/* With more jobs than this, no thread stays with a client: the main loop takes
- * many requests in one turn, and does better then. */
+/* Clients that threads stay with at a time. */
 #define STAY_MAX 4
 
 struct Connection {
@@ -79,22 +78,32 @@ static void trace_submit(const Command *command)
 	      command->backend->name);
 }
 
+/* A crowd is served better by the main loop, which takes many requests in one
+ * turn. */
+static bool is_alone(const ConnectionHost *host)
+{
+	unsigned int staying = worker_staying(host->worker);
+
+	return poller_is_alone(host->poller) && staying < STAY_MAX &&
+	       worker_outstanding(host->worker) == staying;
+}
+
 /* A client that sends one command after the other may have a thread stay with
  * it, which saves the way over the main loop. */
-static bool is_quick(const Connection *connection, const Command *command)
+static bool may_have_thread(const Connection *connection,
+			    const Command *command)
 {
 	ConnectionHost *host = connection->host;
 
 	return connection->channel.proven &&
 	       command->arrival - connection->answered < CHANNEL_PATIENCE &&
-	       worker_outstanding(host->worker) < STAY_MAX &&
-	       host->has_room(host, true);
+	       is_alone(host) && host->has_room(host, true);
 }
 
 static void submit(Connection *connection)
 {
 	Command *command = channel_take_command(&connection->channel);
-	bool stay = is_quick(connection, command);
+	bool stay = may_have_thread(connection, command);
 
 	/* The client waits for the answer: it is not in the midst of sending,
 	 * and will notice before it sends the next request. */
