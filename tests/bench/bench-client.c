@@ -7,9 +7,12 @@
  *   bench-client sgio DEVICE SECONDS
  *   bench-client socket PATH DEVICE CONNECTIONS ACTIVE SECONDS
  *   bench-client hang PATH DEVICE CONNECTIONS
+ *   bench-client bare PATH
  *
  * "socket" opens CONNECTIONS and sends on ACTIVE of them. "hang" sends one
  * command on each and waits for the end of standard input, not for answers.
+ * "bare" is the other end: the least that a helper can do for a READ KEYS, one
+ * client after the other, with no check of anything; the limit.
  * The result is one line: operations, seconds, p50, p99 and longest latency in
  * microseconds.
  */
@@ -247,6 +250,70 @@ static void run_hang(const char *path, const char *device, size_t connections)
 		err(1, "read");
 }
 
+/* --- the least that a helper can do ----------------------------------------
+ */
+
+static bool serve_one(int client)
+{
+	static struct {
+		uint8_t header[WIRE_REPLY_SIZE];
+		uint8_t data[WIRE_DATA_MAX];
+	} reply;
+	uint8_t cdb[WIRE_CDB_SIZE], sense[WIRE_SENSE_SIZE];
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr header;
+	} control;
+	struct iovec run = { cdb, sizeof(cdb) };
+	struct msghdr message = { .msg_iov = &run,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	sg_io_hdr_t io = { .interface_id = 'S',
+			   .cmdp = cdb,
+			   .cmd_len = SCSI_PR_CDB_LENGTH,
+			   .dxferp = reply.data,
+			   .dxfer_len = sizeof(reply.data),
+			   .dxfer_direction = SG_DXFER_FROM_DEV,
+			   .sbp = sense,
+			   .mx_sb_len = sizeof(sense),
+			   .timeout = 10000 };
+	size_t size;
+	int device;
+
+	if (recvmsg(client, &message, MSG_CMSG_CLOEXEC) != sizeof(cdb))
+		return false;
+	memcpy(&device, CMSG_DATA(&control.header), sizeof(device));
+	if (ioctl(device, SG_IO, &io) < 0)
+		err(1, "SG_IO");
+	close(device);
+	size = io.dxfer_len - (unsigned int)io.resid;
+	be32_put(reply.header, io.status);
+	be32_put(reply.header + 4, (uint32_t)size);
+	return send(client, &reply, WIRE_REPLY_SIZE + size, MSG_NOSIGNAL) > 0;
+}
+
+static void run_bare(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint8_t features[WIRE_FEATURES_SIZE] = { 0 };
+	int client;
+
+	g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, 10) < 0)
+		err(1, "%s", path);
+	while ((client = accept(listener, NULL, NULL)) >= 0) {
+		if (send(client, features, sizeof(features), MSG_NOSIGNAL) >
+			    0 &&
+		    recv(client, features, sizeof(features), 0) > 0)
+			while (serve_one(client))
+				;
+		close(client);
+	}
+}
+
 static void raise_limit(void)
 {
 	struct rlimit limit;
@@ -267,6 +334,8 @@ int main(int argc, char **argv)
 			   strtoul(argv[5], NULL, 10), atof(argv[6]));
 	else if (argc == 5 && strcmp(argv[1], "hang") == 0)
 		run_hang(argv[2], argv[3], strtoul(argv[4], NULL, 10));
+	else if (argc == 3 && strcmp(argv[1], "bare") == 0)
+		run_bare(argv[2]);
 	else
 		errx(1, "wrong arguments; the head of the source names them");
 	return 0;
