@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The benchmark: this helper, the one that it replaces, and SG_IO itself.
+"""The benchmark: this helper, the one that it replaces, and the limits of both.
 
     tests/vm/run tests/bench/bench.py CLIENT HELPER REFERENCE
 
@@ -13,6 +13,8 @@ their quartiles. Prints Markdown tables, then the figures as JSON behind a line
 import contextlib
 import json
 import os
+import resource
+import signal
 import socket
 import statistics
 import subprocess
@@ -24,24 +26,29 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.realpath(__file__)), name)
 
 # pylint: disable=wrong-import-position
 import rig
+import scsi
+from prproto import Client, ProtocolError
 
 CLIENT, OURS, REFERENCE = sys.argv[1:4]
-TURNS = int(os.environ.get("BENCH_TURNS", "11"))
-SECONDS = "0.5"
-CONNECTIONS = (1, 8, 64)
+PROGRAMS = {"ours": [OURS], "reference": [REFERENCE]}
+TURNS = int(os.environ.get("BENCH_TURNS", "21"))
+# Of a turn. With 64 connections long enough for all of them to have had theirs.
+SECONDS = {1: 0.25, 8: 0.25, 64: 2, 200: 2}
 HANGING = (1, 16, 64, 500)
-TICKS = os.sysconf("SC_CLK_TCK")
+READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
 
 
 class Server:
     """A running helper."""
 
-    def __init__(self, program, name, *options):
-        self.path = f"/run/{name}.sock"
+    def __init__(self, command, name, *options, path=None):
+        self.path = path or f"/run/{name}.sock"
         before = time.monotonic()
         # pylint: disable=consider-using-with
-        self.process = subprocess.Popen([program, "-k", self.path, *options],
+        self.process = subprocess.Popen([*command, "-k", self.path, *options],
                                         stderr=subprocess.DEVNULL)
+        # The processor time of all of a process's threads; see clock_getcpuclockid(3).
+        self.clock = (~self.process.pid << 3) | 2
         self.seconds_to_connect = self._connect() - before
 
     def _connect(self):
@@ -52,9 +59,7 @@ class Server:
                     return time.monotonic()
 
     def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return time.clock_gettime(self.clock)
 
     def memory(self, what):
         """VmRSS or VmHWM, in KiB."""
@@ -68,6 +73,13 @@ class Server:
             os.unlink(self.path)
 
 
+class Bare(Server):
+    """The least that a helper can do."""
+
+    def __init__(self):
+        super().__init__(["/bin/sh", "-c", f'exec {CLIENT} bare "$2"', "bare"], "bare")
+
+
 def client(*arguments):
     """One run of the load: operations per second and latencies in microseconds."""
     output = subprocess.run([CLIENT, *map(str, arguments)], check=True, text=True,
@@ -77,20 +89,35 @@ def client(*arguments):
             "longest": longest}
 
 
-def load(server, device, connections, active=None):
+def load(server, device, active, connections=None):
     before = server.cpu_seconds()
-    result = client("socket", server.path, device, connections, active or connections, SECONDS)
+    result = client("socket", server.path, device, connections or active, active, SECONDS[active])
     result["cpu/op"] = (server.cpu_seconds() - before) / result["operations"] * 1e6
     return result
 
 
-def spread(values):
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+def in_turns(measures, turns=TURNS):
+    """{name: function} to {name: results}; each turn begins with another one."""
+    results = {name: [] for name in measures}
+    names = list(measures)
+    for turn in range(turns):
+        for name in names[turn % len(names):] + names[:turn % len(names)]:
+            results[name].append(measures[name]())
+    return results
+
+
+def median(results, what):
+    return statistics.median(result[what] for result in results)
+
+
+def ratio(ours, theirs):
+    """(text, median) of the turns' ratios."""
+    low, middle, high = statistics.quantiles([a / b for a, b in zip(ours, theirs)], n=4)
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})", middle
 
 
 def table(title, head, rows):
-    print(f"\n## {title}\n")
+    print(f"\n### {title}\n")
     print("| " + " | ".join(head) + " |")
     print("|" + "---|" * len(head))
     for row in rows:
@@ -99,134 +126,170 @@ def table(title, head, rows):
 
 
 def measure_load(device, figures):
-    """Latency, throughput and processor time, in turns."""
-    servers = {"ours": Server(OURS, "ours"), "reference": Server(REFERENCE, "reference")}
-    turns = {(name, number): [] for name in servers for number in CONNECTIONS}
-    direct = []
-    for _ in range(TURNS):
-        direct.append(client("sgio", device, SECONDS))
-        for number in CONNECTIONS:
-            for name, server in servers.items():
-                turns[name, number].append(load(server, device, number))
+    """Latency, throughput and processor time."""
+    servers = {name: Server(command, name) for name, command in PROGRAMS.items()}
     rows = []
-    for number in CONNECTIONS:
-        for what in ("p50", "p99", "ops/s", "cpu/op"):
-            ours = [turn[what] for turn in turns["ours", number]]
-            theirs = [turn[what] for turn in turns["reference", number]]
-            # One processor tick may be all that a short turn used.
-            ratios = [a / b for a, b in zip(ours, theirs) if b]
-            rows.append([number, what, f"{statistics.median(ours):.0f}",
-                         f"{statistics.median(theirs):.0f}", spread(ratios)])
-            figures[f"{what} {number}"] = statistics.median(ratios)
-    table("Load (microseconds, or commands a second)",
-          ["connections", "what", "ours", "reference", "ratio (quartiles)"], rows)
-    sgio = statistics.median(turn["p50"] for turn in direct)
-    rows = [["SG_IO itself", f"{sgio:.0f}", "1.0"]]
-    for name in servers:
-        p50 = statistics.median(turn["p50"] for turn in turns[name, 1])
-        rows.append([name, f"{p50:.0f}", f"{p50 / sgio:.1f}"])
-    table("One connection against SG_IO", ["what", "p50", "times SG_IO"], rows)
+    for number in (1, 8, 64):
+        turns = in_turns({name: lambda server=server, number=number: load(server, device, number)
+                          for name, server in servers.items()})
+        for what in ("p50", "p99", "longest", "ops/s", "cpu/op"):
+            text, figures[f"{what} {number}"] = ratio(*([turn[what] for turn in turns[name]]
+                                                        for name in servers))
+            rows.append([number, what, *(f"{median(turns[name], what):.0f}" for name in servers),
+                         text])
     for server in servers.values():
         server.stop()
+    table("Load (microseconds, or commands a second)",
+          ["connections", "what", *servers, "ratio (quartiles)"], rows)
+
+
+def measure_limit(device, figures):
+    """What one connection costs, whoever serves it."""
+    servers = {name: Server(command, name) for name, command in PROGRAMS.items()}
+    servers["the least that a helper can do"] = Bare()
+    measures = {name: lambda server=server: load(server, device, 1)
+                for name, server in servers.items()}
+    measures["SG_IO itself"] = lambda: dict(client("sgio", device, SECONDS[1]), **{"cpu/op": 0})
+    turns = in_turns(measures)
+    rows = []
+    for name, results in turns.items():
+        cells = [f"{median(results, 'p50'):.0f}",
+                 f"{median(results, 'p50') / median(turns['SG_IO itself'], 'p50'):.1f}"]
+        for what in ("p50", "cpu/op"):
+            text, figures[f"{name} {what}"] = ratio([turn[what] for turn in results],
+                                                    [turn[what] for turn in turns["reference"]])
+            cells.append(text)
+        rows.append([name, *cells])
+    for server in servers.values():
+        server.stop()
+    table("One connection, and the limit",
+          ["what", "p50", "times SG_IO", "p50 to the reference's", "CPU to the reference's"], rows)
 
 
 def measure_memory(device, figures):
-    rows = []
     results = {}
-    for name, program in (("ours", OURS), ("reference", REFERENCE)):
-        server = Server(program, name)
+    for name, command in PROGRAMS.items():
+        server = Server(command, name)
         load(server, device, 1)
-        peak = server.memory("VmHWM")
-        idle = server.memory("VmRSS")
-        results[name] = [peak, idle]
+        results[name] = [server.memory("VmHWM"), server.memory("VmRSS")]
         with contextlib.ExitStack() as stack:
-            for total in (500, 5000):
-                with contextlib.suppress(OSError):
-                    connect_idle(server, total, stack)
+            for more in (500, 4500):
+                for _ in range(more):
+                    stack.enter_context(idle_connection(server))
                 results[name].append(server.memory("VmRSS"))
         server.stop()
+    for result in results.values():
+        result += [(result[2] - result[1]) / 500, (result[3] - result[1]) / 5000]
     labels = ("peak with one connection", "idle", "with 500 idle connections",
-              "with 5000 idle connections")
-    for label, ours, theirs in zip(labels, results["ours"], results["reference"]):
-        rows.append([label, ours, theirs, f"{ours / theirs:.2f}"])
-    growth = [(result[2] - result[1]) / 500 for result in results.values()]
-    rows.append(["for each of 500 idle connections", f"{growth[0]:.2f}", f"{growth[1]:.2f}",
-                 f"{growth[0] / growth[1]:.2f}"])
+              "with 5000 idle connections", "for each of 500", "for each of 5000")
+    rows = [[label, f"{ours:.5g}", f"{theirs:.5g}", f"{ours / theirs:.2f}"]
+            for label, ours, theirs in zip(labels, *results.values())]
     figures["peak memory"] = results["ours"][0] / results["reference"][0]
-    figures["memory per connection"] = growth[0] / growth[1]
-    table("Memory (KiB)", ["what", "ours", "reference", "ratio"], rows)
+    figures["memory per connection"] = results["ours"][4] / results["reference"][4]
+    table("Memory (KiB)", ["what", *results, "ratio"], rows)
 
 
-def connect_idle(server, total, stack):
-    """Open connections up to so many, and do nothing with them."""
-    while len(stack._exit_callbacks) < total:  # pylint: disable=protected-access
-        connection = stack.enter_context(socket.socket(socket.AF_UNIX))
-        connection.settimeout(10)
-        while connection.connect_ex(server.path) != 0:
-            pass
-        connection.recv(4)
-        connection.send(bytes(4))
+def idle_connection(server):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(30)
+    while connection.connect_ex(server.path) != 0:
+        pass
+    connection.recv(4)
+    connection.send(bytes(4))
+    return connection
 
 
-def measure_start(figures):
-    times = {"ours": [], "reference": []}
-    for _ in range(TURNS):
-        for name, program in (("ours", OURS), ("reference", REFERENCE)):
-            server = Server(program, name)
-            times[name].append(server.seconds_to_connect * 1e3)
-            server.stop()
-    ratios = [a / b for a, b in zip(times["ours"], times["reference"])]
-    figures["start"] = statistics.median(ratios)
-    table("From exec to the first handshake (milliseconds)",
-          ["ours", "reference", "ratio (quartiles)"],
-          [[f"{statistics.median(times['ours']):.0f}",
-            f"{statistics.median(times['reference']):.0f}", spread(ratios)]])
+def seconds_to_connect(command, name):
+    server = Server(command, name)
+    server.stop()
+    return server.seconds_to_connect * 1e3
+
+
+def restart_gap(command, name, fd):
+    """Milliseconds from the last answer before a restart to the first one after it."""
+    server = Server(command, name)
+    with Client(server.path) as connection:
+        connection.command(READ_KEYS, fd)
+    last = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    server.process.wait()
+    server = Server(command, name)
+    while True:
+        with contextlib.suppress(OSError, ProtocolError), Client(server.path) as connection:
+            connection.command(READ_KEYS, fd)
+            break
+    gap = time.monotonic() - last
+    server.stop()
+    return gap * 1e3
+
+
+def measure_start(fd, figures):
+    rows = []
+    for what, measure in (("exec to the first handshake", seconds_to_connect),
+                          ("restart, answer to answer",
+                           lambda command, name: restart_gap(command, name, fd))):
+        turns = in_turns({name: lambda command=command, name=name: measure(command, name)
+                          for name, command in PROGRAMS.items()})
+        text, figures[what] = ratio(turns["ours"], turns["reference"])
+        rows.append([what, *(f"{statistics.median(values):.0f}" for values in turns.values()),
+                     text])
+    table("Start (milliseconds)", ["what", *PROGRAMS, "ratio (quartiles)"], rows)
 
 
 def measure_isolation(device, figures):
-    """Another device's latency while commands to a disk hang."""
-    rows = []
+    """One disk's latency with commands to another that hang, and without."""
     disk = rig.iscsi_disk("bench-hang")
     hung = disk.nexus[0].sd
-    server = Server(OURS, "ours", "--command-timeout=3600", "-q", "-q")
-    calm = statistics.median(load(server, device, 1)["p99"] for _ in range(5))
-    os.close(os.open(hung, os.O_RDWR | os.O_NONBLOCK))
+    os.close(disk.nexus[0].open())
+    options = ("--command-timeout=3600", "-q", "-q")
+    calm, loaded = (Server([OURS], name, *options) for name in ("calm", "loaded"))
     disk.targets[0].hang(3600)
+    rows = []
     for number in HANGING:
         # pylint: disable=consider-using-with
-        process = subprocess.Popen([CLIENT, "hang", server.path, hung, str(number)],
+        process = subprocess.Popen([CLIENT, "hang", loaded.path, hung, str(number)],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         process.stdout.readline()
-        loaded = statistics.median(load(server, device, 1)["p99"] for _ in range(5))
-        rows.append([number, f"{calm:.0f}", f"{loaded:.0f}", f"{loaded / calm:.2f}"])
-        figures[f"isolation {number}"] = loaded / calm
+        turns = in_turns({"without": lambda: load(calm, device, 1),
+                          "with": lambda: load(loaded, device, 1)})
+        for what in ("p50", "p99"):
+            text, figures[f"isolation {what} {number}"] = ratio(
+                *([turn[what] for turn in turns[name]] for name in ("with", "without")))
+            rows.append([number, what, *(f"{median(turns[name], what):.0f}" for name in turns),
+                         text])
         process.kill()
         process.wait()
-    server.process.kill()
-    table("READ KEYS on one disk while another hangs (p99, microseconds)",
-          ["hanging commands", "before", "meanwhile", "ratio"], rows)
+    for server in (calm, loaded):
+        server.process.kill()       # and no wait: its threads hang
+    table("READ KEYS on one disk while another hangs (microseconds)",
+          ["hanging commands", "what", "without", "with", "ratio (quartiles)"], rows)
 
 
 def measure_scale(device, figures):
-    """5000 connections, 200 of them active."""
-    server = Server(OURS, "ours")
-    alone = statistics.median(load(server, device, 200)["p50"] for _ in range(3))
-    among = statistics.median(load(server, device, 5000, 200)["p50"] for _ in range(3))
-    figures["scale"] = among / alone
-    table("200 active connections (p50, microseconds)",
-          ["alone", "among 5000", "ratio"], [[f"{alone:.0f}", f"{among:.0f}",
-                                              f"{among / alone:.2f}"]])
+    """200 active connections, alone and among 5000."""
+    server = Server([OURS], "ours")
+    turns = in_turns({"alone": lambda: load(server, device, 200),
+                      "among 5000": lambda: load(server, device, 200, 5000)}, 5)
+    rows = []
+    for what in ("p50", "p99", "cpu/op"):
+        text, figures[f"scale {what}"] = ratio(
+            *([turn[what] for turn in turns[name]] for name in ("among 5000", "alone")))
+        rows.append([what, *(f"{median(turns[name], what):.0f}" for name in turns), text])
     server.stop()
+    table("200 active connections (microseconds)", ["what", *turns, "ratio (quartiles)"], rows)
 
 
 def main():
-    device = rig.loop_disk("bench").nexus[0].sd
+    # For 5000 clients of a helper, which inherits it, and for ours.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16384, 16384))
+    nexus = rig.loop_disk("bench").nexus[0]
     figures = {}
-    measure_load(device, figures)
-    measure_memory(device, figures)
-    measure_start(figures)
-    measure_scale(device, figures)
-    measure_isolation(device, figures)
+    measure_load(nexus.sd, figures)
+    measure_limit(nexus.sd, figures)
+    measure_start(nexus.open(), figures)
+    measure_memory(nexus.sd, figures)
+    measure_scale(nexus.sd, figures)
+    measure_isolation(nexus.sd, figures)
     print("\nJSON")
     print(json.dumps(figures))
 
