@@ -33,7 +33,7 @@ CLIENT_PACKAGES	:= glib-2.0
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wundef -Wformat=2 -Wvla \
 	-Wno-missing-field-initializers
-HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection \
+HARDENING := -fPIE -fno-plt -fstack-protector-strong -fstack-clash-protection \
 	-fcf-protection
 ifeq ($(SANITIZE),)
 HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -176,7 +176,7 @@ install: all
 	$(INSTALL) -m 644 contrib/qemu-pr-client.bash \
 		$(DESTDIR)$(completionsdir)/qemu-pr-client
 	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(docdir)
-	$(INSTALL) -m 644 $(wildcard docs/*.md) $(DESTDIR)$(docdir)/docs
+	$(INSTALL) -m 644 $(wildcard docs/*.md docs/*.svg) $(DESTDIR)$(docdir)/docs
 	@sh contrib/after-install $(bindir)
 
 .PHONY: uninstall
@@ -190,7 +190,7 @@ uninstall:
 		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf \
 		$(DESTDIR)$(completionsdir)/qemu-pr-client
 	rm -f $(addprefix $(DESTDIR)$(docdir)/,README.md LICENSE \
-		$(wildcard docs/*.md))
+		$(wildcard docs/*.md docs/*.svg))
 	-rmdir $(DESTDIR)$(docdir)/docs $(DESTDIR)$(docdir)
 
 # --- tests ------------------------------------------------------------------

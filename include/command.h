@@ -69,6 +69,11 @@ _Static_assert(offsetof(Command, data) ==
 Command *command_new(const uint8_t cdb[WIRE_CDB_SIZE], const ScsiPrCdb *pr,
 		     int fd);
 
+/* The same in the memory of a command that is over and done; takes it. NULL:
+ * in new memory. */
+Command *command_renew(Command *old, const uint8_t cdb[WIRE_CDB_SIZE],
+		       const ScsiPrCdb *pr, int fd);
+
 /* Closes the descriptor, which may block: main loop code hands it to disposal
  * first. Accepts NULL. */
 void command_free(Command *command);

@@ -56,6 +56,7 @@ typedef struct Session {
 	int fd;      /* the descriptor of the request that comes in, or -1 */
 	uint8_t buffer[WIRE_CDB_SIZE]; /* feature words and CDB */
 	Command *command;              /* owned; NULL while it executes */
+	Command *spare;                /* owned; memory for the next one */
 	const char *breach;
 } Session;
 
@@ -74,6 +75,9 @@ SessionWants session_wants(Session *session, uint8_t **ret_bytes,
 
 /* `size` of the bytes that session_wants() named have been moved. */
 void session_advance(Session *session, size_t size);
+
+/* The next request may be long in coming: frees what was kept for it. */
+void session_rest(Session *session);
 
 /* The next bytes to be reported came with descriptors. True: the session
  * takes fds[0], the one of the request. False: it takes none, either because

@@ -90,6 +90,9 @@ unsigned int worker_outstanding(const Worker *worker);
 /* Those among them whose threads may stay with the client. */
 unsigned int worker_staying(const Worker *worker);
 
+/* Whether a job has come after this moment that is still out. */
+bool worker_has_young(const Worker *worker, int64_t since);
+
 /* Disowned commands that the kernel has not given back. */
 unsigned int worker_disowned(const Worker *worker);
 

@@ -116,7 +116,7 @@ Command *channel_next(Channel *channel, Command *command)
 	if (session_wants(session, &bytes, &size) != SESSION_WANTS_READ ||
 	    !channel_receive(channel, bytes, size, 0) ||
 	    session_wants(session, &bytes, &size) != SESSION_WANTS_ANSWER ||
-	    !channel->proven || !backend_select(session->command))
+	    !backend_select(session->command))
 		return NULL;
 	return channel_take_command(channel);
 }

@@ -25,8 +25,16 @@ const ScsiSense sense_not_supported = { SCSI_SENSE_ILLEGAL_REQUEST, 0x20,
 Command *command_new(const uint8_t cdb[WIRE_CDB_SIZE], const ScsiPrCdb *pr,
 		     int fd)
 {
-	Command *command = g_new(Command, 1);
+	return command_renew(NULL, cdb, pr, fd);
+}
 
+Command *command_renew(Command *old, const uint8_t cdb[WIRE_CDB_SIZE],
+		       const ScsiPrCdb *pr, int fd)
+{
+	Command *command = old ? old : g_new(Command, 1);
+
+	if (old)
+		fd_clear(&old->fd);
 	memset(command, 0, offsetof(Command, data));
 	/* A device that transfers less than it claims must not send another
 	 * client's bytes. More than this is never sent. */

@@ -79,13 +79,12 @@ static void trace_submit(const Command *command)
 }
 
 /* A crowd is served better by the main loop, which takes many requests in one
- * turn. */
-static bool is_alone(const ConnectionHost *host)
+ * turn. Commands that have been out for long are no crowd: they hang. */
+static bool is_alone(const ConnectionHost *host, int64_t now)
 {
-	unsigned int staying = worker_staying(host->worker);
-
-	return poller_is_alone(host->poller) && staying < STAY_MAX &&
-	       worker_outstanding(host->worker) == staying;
+	return poller_is_alone(host->poller) &&
+	       worker_staying(host->worker) < STAY_MAX &&
+	       !worker_has_young(host->worker, now - CHANNEL_PATIENCE);
 }
 
 /* A client that sends one command after the other may have a thread stay with
@@ -97,7 +96,7 @@ static bool may_have_thread(const Connection *connection,
 
 	return connection->channel.proven &&
 	       command->arrival - connection->answered < CHANNEL_PATIENCE &&
-	       is_alone(host) && host->has_room(host, true);
+	       is_alone(host, command->arrival) && host->has_room(host, true);
 }
 
 static void submit(Connection *connection)
@@ -141,6 +140,7 @@ static void pump(Connection *connection, bool readable)
 		case SESSION_WANTS_READ:
 			if (readable && receive(connection, bytes, size))
 				continue;
+			session_rest(session);
 			set_events(connection, EPOLLIN);
 			return;
 		case SESSION_WANTS_WRITE:

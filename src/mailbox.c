@@ -59,9 +59,10 @@ void mailbox_wake(Mailbox *mailbox)
 {
 	static const uint64_t one = 1;
 
-	if (mailbox->woken || mailbox->eventfd < 0)
+	if (mailbox->woken)
 		return;
 	mailbox->woken = true;
+	/* Fails where there is nobody to be woken any more. */
 	(void)!write(mailbox->eventfd, &one, sizeof(one));
 }
 

@@ -79,7 +79,8 @@ static SessionState recv_cdb_done(Session *session)
 		return breach(session, "sent a command without a descriptor");
 
 	session->command =
-		command_new(session->buffer, &pr, g_steal_fd(&session->fd));
+		command_renew(g_steal_pointer(&session->spare), session->buffer,
+			      &pr, g_steal_fd(&session->fd));
 	if (pr.opcode == SCSI_PERSISTENT_RESERVE_OUT && pr.length > 0)
 		return SESSION_RECV_PARAMETERS;
 	return SESSION_EXECUTING;
@@ -93,7 +94,7 @@ static SessionState recv_parameters_done(Session *session)
 
 static SessionState send_reply_done(Session *session)
 {
-	g_clear_pointer(&session->command, command_free);
+	session->spare = g_steal_pointer(&session->command);
 	return SESSION_RECV_CDB;
 }
 
@@ -127,8 +128,14 @@ void session_init(Session *session)
 void session_deinit(Session *session)
 {
 	g_clear_pointer(&session->command, command_free);
+	session_rest(session);
 	fd_clear(&session->fd);
 	enter(session, SESSION_CLOSED);
+}
+
+void session_rest(Session *session)
+{
+	g_clear_pointer(&session->spare, command_free);
 }
 
 SessionWants session_wants(Session *session, uint8_t **ret_bytes,

@@ -246,6 +246,13 @@ unsigned int worker_staying(const Worker *worker)
 	return worker->staying;
 }
 
+bool worker_has_young(const Worker *worker, int64_t since)
+{
+	const Job *last = g_queue_peek_tail((GQueue *)&worker->outstanding);
+
+	return last && last->due > since + worker->host.timeout;
+}
+
 unsigned int worker_disowned(const Worker *worker)
 {
 	return worker->disowned;

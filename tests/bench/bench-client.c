@@ -5,11 +5,11 @@
  * thread, so that with one processor the helper has the rest of it.
  *
  *   bench-client sgio DEVICE SECONDS
- *   bench-client socket PATH DEVICE CONNECTIONS ACTIVE SECONDS
+ *   bench-client socket PATH DEVICE CONNECTIONS SECONDS
  *   bench-client hang PATH DEVICE CONNECTIONS
  *   bench-client bare PATH
  *
- * "socket" opens CONNECTIONS and sends on ACTIVE of them. "hang" sends one
+ * "socket" opens CONNECTIONS and sends on all of them. "hang" sends one
  * command on each and waits for the end of standard input, not for answers.
  * "bare" is the other end: the least that a helper can do for a READ KEYS, one
  * client after the other, with no check of anything; the limit.
@@ -207,14 +207,14 @@ static Client *connect_all(const char *path, const char *device, size_t number)
 }
 
 static void run_socket(const char *path, const char *device, size_t connections,
-		       size_t active, double seconds)
+		       double seconds)
 {
 	Client *clients = connect_all(path, device, connections);
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	int64_t start = now(), end = start + (int64_t)(seconds * 1e9);
 	struct epoll_event events[64];
 
-	for (size_t i = 0; i < active; i++) {
+	for (size_t i = 0; i < connections; i++) {
 		struct epoll_event event = { .events = EPOLLIN,
 					     .data.ptr = &clients[i] };
 
@@ -236,7 +236,7 @@ static void run_socket(const char *path, const char *device, size_t connections,
 		}
 	}
 	/* Who was never served has waited, too, and for at least so long. */
-	for (size_t i = 0; i < active; i++)
+	for (size_t i = 0; i < connections; i++)
 		note(clients[i].sent);
 	print_result(start);
 }
@@ -333,9 +333,9 @@ int main(int argc, char **argv)
 	latencies = g_new(uint32_t, LATENCIES_MAX);
 	if (argc == 4 && strcmp(argv[1], "sgio") == 0)
 		run_sgio(argv[2], atof(argv[3]));
-	else if (argc == 7 && strcmp(argv[1], "socket") == 0)
+	else if (argc == 6 && strcmp(argv[1], "socket") == 0)
 		run_socket(argv[2], argv[3], strtoul(argv[4], NULL, 10),
-			   strtoul(argv[5], NULL, 10), atof(argv[6]));
+			   atof(argv[5]));
 	else if (argc == 5 && strcmp(argv[1], "hang") == 0)
 		run_hang(argv[2], argv[3], strtoul(argv[4], NULL, 10));
 	else if (argc == 3 && strcmp(argv[1], "bare") == 0)

@@ -64,6 +64,28 @@ static void test_new_is_clean(void)
 	command_free(command);
 }
 
+/* The same for memory that another command has had. */
+static void test_renew(void)
+{
+	int witness;
+	Command *old = command_of(0x5f, 24, descriptor_new(&witness)), *command;
+	uint8_t cdb[WIRE_CDB_SIZE] = { 0x5e };
+	ScsiPrCdb pr = { .opcode = 0x5e, .length = WIRE_DATA_MAX };
+
+	command_answer(old, SCSI_GOOD, NULL, 0, 0);
+	old->sent = 1;
+	memset(old->data, 0x5a, sizeof(old->data));
+	command = command_renew(old, cdb, &pr, -1);
+	g_assert_true(descriptor_is_closed(witness));
+	g_assert_cmpint(command->fd, ==, -1);
+	g_assert_cmpuint(command->sent, ==, 0);
+	g_assert_false(command->from_device);
+	for (size_t i = 0; i < WIRE_DATA_MAX; i++)
+		g_assert_cmphex(command->data[i], ==, 0);
+	command_free(command);
+	close(witness);
+}
+
 static void test_free_nothing(void)
 {
 	command_free(NULL);
@@ -330,6 +352,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/command/new", test_new);
 	g_test_add_func("/command/new-is-clean", test_new_is_clean);
+	g_test_add_func("/command/renew", test_renew);
 	g_test_add_func("/command/free-nothing", test_free_nothing);
 	g_test_add_func("/command/refuse/reply", test_refuse);
 	g_test_add_func("/command/refuse/long-reason", test_refuse_long_reason);

@@ -262,6 +262,24 @@ static void assert_silence(void)
 	g_assert_cmpuint(silent, ==, 1);
 }
 
+/* What tells a crowd from commands that hang. */
+static void test_young(void)
+{
+	int64_t before;
+
+	start(8);
+	before = g_get_monotonic_time() - 1;
+	g_assert_false(worker_has_young(worker, before));
+	submit_stuck();
+	g_assert_true(worker_has_young(worker, before));
+	g_assert_false(worker_has_young(worker, g_get_monotonic_time()));
+	let_go(1);
+	worker_hurry_all(worker);
+	free_next_answer();
+	g_assert_false(worker_has_young(worker, before));
+	end();
+}
+
 /* One command after the other, and the main loop hears of the end only. */
 static void test_stay(void)
 {
@@ -449,7 +467,8 @@ static void test_deadline_next(void)
 	end();
 }
 
-/* The timer goes by the latest command. */
+/* The timer goes by the latest command, and before those that have more time.
+ */
 static void test_deadline_moves(void)
 {
 	Command *command = command_of(&prompt, 1);
@@ -458,11 +477,17 @@ static void test_deadline_moves(void)
 	command->arrival = SOON - TIMEOUT;
 	client.next[0] = command_of(&stuck, 1);
 	client.next[0]->arrival = 10 * SOON - TIMEOUT;
+	client.gate = &listen_gate;
 	submit(command, true);
-	wait_until(atomic_load(&executed) == 2);
+	wait_until(atomic_load(&client.listened));
+	submit_stuck();
+	g_assert_no_errno(sem_post(&listen_gate));
+	wait_until(atomic_load(&executed) == 3);
 	assert_next_answer(sense_outcome_unknown);
-	let_go(1);
+	let_go(2);
+	worker_hurry_all(worker);
 	run_until(late == 1);
+	free_next_answer();
 	assert_replies(1);
 	end();
 }
@@ -538,6 +563,7 @@ static void test_abandon_next(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/job/young", test_young);
 	g_test_add_func("/job/stay", test_stay);
 	g_test_add_func("/job/leave/not-allowed", test_not_allowed);
 	g_test_add_func("/job/leave/urgent", test_urgent);

@@ -226,6 +226,7 @@ static void converse(size_t most, size_t cut, size_t descriptor)
 	Stream stream = stream_of((uint8_t *)&script, sizeof(script));
 	int witness[3], fd[3];
 	uint8_t features[4];
+	Command *spare;
 	Session session;
 
 	stream.most = most;
@@ -244,13 +245,19 @@ static void converse(size_t most, size_t cut, size_t descriptor)
 	execute(&session);
 	assert_good_reply(&session, IN_LENGTH, most);
 
+	spare = session.spare;
+	g_assert_nonnull(spare);
 	stream_run(&stream, &session);
+	g_assert_true(session.command == spare);
+	g_assert_null(session.spare);
 	assert_command(&session, script.out, fd[1]);
 	g_assert_cmpmem(session.command->data, OUT_LENGTH, script.parameters,
 			OUT_LENGTH);
 	execute(&session);
 	assert_good_reply(&session, 0, most);
 
+	session_rest(&session);
+	g_assert_null(session.spare);
 	stream_run(&stream, &session);
 	assert_command(&session, script.again, fd[2]);
 	execute(&session);
