@@ -20,6 +20,8 @@
 
 #include "error.h"
 #include "fd.h"
+#include "killed.h"
+#include "peer.h"
 
 /* Bursts of connects must not fail; the kernel cuts it to somaxconn. */
 #define BACKLOG 4096
@@ -140,14 +142,17 @@ static int unix_socket(void)
 }
 
 /* Whether somebody listens; a full backlog (EAGAIN) means that, too. Its owner
- * may just have removed it. */
+ * may just have removed it, or have been killed without its socket going. */
 static bool is_live(const char *name)
 {
 	struct sockaddr_un address = address_of(name);
 	autofd fd = unix_socket();
+	Peer peer;
 
-	return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
-	       (errno != ECONNREFUSED && errno != ENOENT);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return errno != ECONNREFUSED && errno != ENOENT;
+	peer_get(fd, &peer);
+	return !killed_is(peer.pid);
 }
 
 static bool may_replace(const char *name, const char *path, GError **error)

@@ -10,11 +10,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "fd.h"
+#include "killed.h"
 
 static bool is_still(int fd, const char *path)
 {
@@ -79,6 +81,15 @@ static bool write_number(int fd)
 	return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n;
 }
 
+/* Removes the file of a process that was killed and keeps its lock. The other
+ * kind of lock keeps a second starter from removing the file that the first
+ * has made meanwhile. */
+static bool take_from_killed(int fd, const char *path)
+{
+	return killed_is(holder(fd)) && flock(fd, LOCK_EX) == 0 &&
+	       is_still(fd, path) && unlink(path) == 0;
+}
+
 bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
 {
 	for (;;) {
@@ -90,8 +101,12 @@ bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
 					path);
 			return false;
 		}
-		if (!lock(fd, path, error))
-			return false;
+		if (!lock(fd, path, error)) {
+			if (!take_from_killed(fd, path))
+				return false;
+			g_clear_error(error);
+			continue;
+		}
 		/* The last owner may have removed it while we waited. */
 		if (!is_still(fd, path))
 			continue;

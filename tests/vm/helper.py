@@ -48,10 +48,10 @@ class Helper:
             self.process.kill()
             raise
 
-    def _wait_until_ready(self, seconds=10):
+    def _wait_until_ready(self, seconds=20):
         end = time.monotonic() + seconds
-        # One that was left from before may answer, too.
-        while process.serving(self.socket, seconds) != self.pid:
+        # One that was left from before may answer, too, or be dead and not answer.
+        while process.serving(self.socket, 2) != self.pid:
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{log()}"
             assert time.monotonic() < end, f"not ready after {seconds} s"
             time.sleep(0.02)

@@ -27,9 +27,9 @@ def threads(pid):
 
 
 def serving(path, timeout=10):
-    """Which process answers at this socket? None if nobody does."""
+    """Which process answers at this socket? None if nobody does, or not in time."""
     try:
         with Client(path, timeout) as client:
             return PEER.unpack(client.sock.getsockopt(SOL_SOCKET, SO_PEERCRED, PEER.size))[0]
-    except (FileNotFoundError, ConnectionRefusedError):
+    except (FileNotFoundError, ConnectionRefusedError, TimeoutError):
         return None

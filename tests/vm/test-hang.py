@@ -158,6 +158,21 @@ def _():
         old.wait_for_end()
 
 
+@test("SIGKILL while a disk hangs: what is left of it is in nobody's way", timeout=90)
+def _():
+    with hanging_disk() as hung, start("--command-timeout=30") as old, hanging_clients(old, hung):
+        assert serve_others(old, GOOD_FD) < 1
+        old.process.kill()
+        old.wait_for_end()
+        assert old.threads(), "no thread hangs"
+        # The socket and the PID file are still there, and so is who has them.
+        assert os.path.exists(old.socket) and os.path.exists(PID_FILE)
+        with start() as new:
+            check_good(new.command(GOOD_FD, READ_KEYS))
+            with open(PID_FILE, encoding="ascii") as file:
+                assert int(file.read()) == new.pid
+
+
 if OPTIONS.reference:
     print("1..0 # SKIP the reference hangs with the disk")
     sys.exit(0)
