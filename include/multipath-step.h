@@ -76,29 +76,27 @@ bool multipath_on_all_paths(Multipath *m, MultipathRequest *request,
 /* Paths with this outcome; ret_path, where not NULL, becomes the first. */
 size_t multipath_count(const Multipath *m, Outcome outcome, size_t *ret_path);
 
-/* Whether some path of ours may be registered that nothing can reach now. */
-bool multipath_has_dead_path(const Multipath *m);
-
 /* --- multipath-own.c --- */
-
-/* READ RESERVATION down every path: m->outcome[] tells which are alive. False:
- * the first one that answers has a unit attention, and the command is answered
- * with that. */
-bool multipath_probe(Multipath *m);
 
 /* READ RESERVATION down a path. False: it did not say. */
 bool multipath_read_reservation(Multipath *m, size_t i,
 				ScsiPrReservation *ret_reservation);
 
-/* Whether this host is known to hold a reservation with this key and type: by
- * our own record or, after a restart, by multipathd's. */
-bool multipath_holds(const Multipath *m, uint64_t key, uint8_t type);
+/* What this host is known to hold: by our own record or, after a restart, by
+ * multipathd's, which has no type (0). `known` is what multipathd said of its
+ * key before the command; NULL: it is asked now. */
+Hold multipath_known_hold(const Multipath *m, const MultipathdAnswer *known);
+
+/* Whether the reservation is the one that we know to hold. Where no path that
+ * answers can release it, it is held through one that is dead, or that has left
+ * the map. Pure. */
+bool multipath_is_by(const ScsiPrReservation *reservation, const Hold *hold);
 
 /* REGISTER AND IGNORE EXISTING KEY on each path but `except` that answers. */
 void multipath_register_others(Multipath *m, size_t except, uint64_t key,
 			       bool aptpl);
 
-/* Takes our reservation over to path `i` from one that is dead, and registers
+/* Takes our reservation over to path `i` from one that is lost, and registers
  * the others again, which the preemption of our own key has taken out. */
 bool multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type);
 

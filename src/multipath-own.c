@@ -34,19 +34,28 @@ bool multipath_read_reservation(Multipath *m, size_t i,
 	return got;
 }
 
-bool multipath_holds(const Multipath *m, uint64_t key, uint8_t type)
+Hold multipath_known_hold(const Multipath *m, const MultipathdAnswer *known)
 {
 	const MultipathWorld *world = m->world;
 	Hold hold = world->hold_get(world->data);
-	MultipathdAnswer answer;
+	MultipathdAnswer answer = { MULTIPATHD_FAILED };
 
-	if (hold.held)
-		return hold.key == key && hold.type == type;
-	answer = multipath_tell(m, MULTIPATHD_GET_HOLD);
+	if (!hold.held)
+		answer = multipath_tell(m, MULTIPATHD_GET_HOLD);
 	if (answer.result != MULTIPATHD_OK || !answer.hold)
-		return false;
-	answer = multipath_tell(m, MULTIPATHD_GET_KEY);
-	return answer.result == MULTIPATHD_OK && answer.key == key;
+		return hold;
+	answer = known ? *known : multipath_tell(m, MULTIPATHD_GET_KEY);
+	return (Hold) {
+		.held = answer.result == MULTIPATHD_OK && answer.key,
+		.key = answer.key,
+	};
+}
+
+bool multipath_is_by(const ScsiPrReservation *reservation, const Hold *hold)
+{
+	return hold->held && reservation->held &&
+	       hold->key == reservation->key &&
+	       (!hold->type || hold->type == reservation->type);
 }
 
 void multipath_register_others(Multipath *m, size_t except, uint64_t key,
@@ -79,31 +88,4 @@ bool multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type)
 		return false;
 	multipath_register_others(m, i, key, known.aptpl);
 	return true;
-}
-
-static bool is_attention_for_client(Multipath *m, Outcome outcome,
-				    bool *is_first, const Command *attempt)
-{
-	bool is_final = *is_first && outcome == OUTCOME_ATTENTION;
-
-	if (is_final)
-		command_take_answer(m->command, attempt);
-	if (outcome != OUTCOME_UNREACHED && outcome != OUTCOME_UNKNOWN)
-		*is_first = false;
-	return is_final;
-}
-
-bool multipath_probe(Multipath *m)
-{
-	bool is_first = true, is_final = false;
-
-	for (size_t i = 0; i < m->map.n_paths && !is_final; i++) {
-		Command *attempt = multipath_request(read_reservation_cdb);
-
-		m->outcome[i] = multipath_send(m, i, attempt);
-		is_final = is_attention_for_client(m, m->outcome[i], &is_first,
-						   attempt);
-		command_free(attempt);
-	}
-	return !is_final;
 }

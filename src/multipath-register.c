@@ -81,29 +81,47 @@ static void register_newcomers(Multipath *m)
 						    multipath_do(m, i, &out));
 }
 
-/* The reservation goes with the registration; on a path that is dead it would
- * stay behind, under the old key. */
-static void follow_key(Multipath *m, size_t i)
+/* Takes a reservation over that a lost path holds under our old key. */
+static bool take_over(Multipath *m, size_t i, ScsiPrReservation *reservation)
 {
-	uint64_t key = m->parameters.service_action_key;
-	Hold hold = m->world->hold_get(m->world->data);
-	ScsiPrReservation reservation;
-	PrOut out = {
+	const PrOut out = {
 		.service_action = SCSI_PR_OUT_PREEMPT,
-		.type = hold.type,
-		.reservation_key = key,
-		.service_action_key = hold.key,
+		.type = reservation->type,
+		.reservation_key = m->parameters.service_action_key,
+		.service_action_key = reservation->key,
 	};
 
-	if (!hold.held || hold.key == key)
+	if (multipath_do(m, i, &out) != OUTCOME_GOOD)
+		return false;
+	reservation->key = out.reservation_key;
+	return true;
+}
+
+/* The reservation goes with the registration; on a path that is dead, or has
+ * left the map, it would stay behind under the old key. The record follows only
+ * where the reservation did: RELEASE has to know what is still there. */
+static void follow_key(Multipath *m, size_t i, const MultipathdAnswer *before)
+{
+	const MultipathWorld *world = m->world;
+	uint64_t key = m->parameters.service_action_key;
+	ScsiPrReservation reservation;
+	Hold hold;
+
+	hold = before->key && before->key != key
+		       ? multipath_known_hold(m, before)
+		       : world->hold_get(world->data);
+	if (!hold.held || hold.key == key ||
+	    !multipath_read_reservation(m, i, &reservation))
 		return;
-	if (multipath_has_dead_path(m) &&
-	    multipath_read_reservation(m, i, &reservation) &&
-	    reservation.held && reservation.key == hold.key &&
-	    reservation.type == hold.type)
-		multipath_do(m, i, &out);
-	hold.key = key;
-	m->world->hold_set(m->world->data, hold);
+	if (multipath_is_by(&reservation, &hold) &&
+	    !take_over(m, i, &reservation))
+		return;
+	world->hold_set(world->data, (Hold) {
+					     .held = reservation.held &&
+						     reservation.key == key,
+					     .key = key,
+					     .type = reservation.type,
+				     });
 }
 
 static void set_key(Multipath *m, const MultipathdAnswer *before)
@@ -121,7 +139,7 @@ static void set_key(Multipath *m, const MultipathdAnswer *before)
 	register_rest(m);
 	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
 			       "paths that come back may not be registered");
-	follow_key(m, i);
+	follow_key(m, i, before);
 	for (size_t j = 0; j < m->map.n_paths; j++)
 		multipath_warn_unregistered(m, j, m->outcome[j]);
 	register_newcomers(m);

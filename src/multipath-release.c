@@ -9,8 +9,8 @@
 #include "multipath-step.h"
 
 /* A refusal by any path may be the holder's word; so may a conflict, which some
- * targets answer for a wrong type. What the dead paths would have said is found
- * out afterwards. */
+ * targets answer for a wrong type. What lost paths would have said is found out
+ * afterwards. */
 static const uint8_t rank[OUTCOME_GOOD + 1] = {
 	[OUTCOME_UNREACHED] = 1, [OUTCOME_UNKNOWN] = 2, [OUTCOME_GOOD] = 3,
 	[OUTCOME_CONFLICT] = 4,  [OUTCOME_REFUSED] = 5, [OUTCOME_ATTENTION] = 6,
@@ -22,26 +22,35 @@ static Command *request(const Multipath *m, size_t i)
 	return multipath_clients_request(m);
 }
 
-static bool is_still_ours(Multipath *m, size_t i)
-{
-	ScsiPrReservation reservation;
-
-	return !multipath_read_reservation(m, i, &reservation) ||
-	       (reservation.held &&
-		reservation.key == m->parameters.reservation_key);
-}
-
-static bool release_from_dead_path(Multipath *m, size_t i)
+/* The type tells as well: RELEASE with another one than the reservation's is an
+ * error (SPC-4 5.12.11.2.2), also where only a lost path could say so. */
+static bool release_from_lost_path(Multipath *m, size_t i,
+				   const ScsiPrReservation *reservation)
 {
 	const PrOut out = {
 		.service_action = SCSI_PR_OUT_RELEASE,
 		.type = m->command->pr.type,
 		.reservation_key = m->parameters.reservation_key,
 	};
+	Hold hold;
 
-	return multipath_holds(m, out.reservation_key, out.type) &&
+	if (reservation->key != out.reservation_key ||
+	    reservation->type != out.type)
+		return false;
+	hold = multipath_known_hold(m, NULL);
+	return multipath_is_by(reservation, &hold) &&
 	       multipath_take_over(m, i, out.reservation_key, out.type) &&
 	       multipath_do(m, i, &out) == OUTCOME_GOOD;
+}
+
+/* By the guest's key, or by an older one that could not be changed with it. */
+static bool is_ours(const Multipath *m, const ScsiPrReservation *reservation)
+{
+	Hold hold = m->world->hold_get(m->world->data);
+
+	return reservation->held &&
+	       (reservation->key == m->parameters.reservation_key ||
+		multipath_is_by(reservation, &hold));
 }
 
 static void released(const Multipath *m)
@@ -51,19 +60,23 @@ static void released(const Multipath *m)
 	multipath_tell(m, MULTIPATHD_UNSET_HOLD);
 }
 
-/* Some path, `i`, said GOOD, which is the word of every path but the holder. */
+/* Some path, `i`, said GOOD, which is the word of every path but the holder: of
+ * one that is dead, or that has left the map, only the device can tell. */
 static void find_out(Multipath *m, size_t i)
 {
 	bool conflict = multipath_count(m, OUTCOME_CONFLICT, NULL) > 0;
-	bool is_sure = !conflict && !multipath_has_dead_path(m);
+	ScsiPrReservation reservation;
+	bool is_known = multipath_read_reservation(m, i, &reservation);
 
-	if (is_sure || !is_still_ours(m, i) ||
-	    (!conflict && release_from_dead_path(m, i)))
+	if (is_known &&
+	    (!is_ours(m, &reservation) ||
+	     (!conflict && release_from_lost_path(m, i, &reservation))))
 		released(m);
 	else if (!conflict) /* else that is the answer */
 		command_refuse(m->command, sense_outcome_unknown,
-			       "the reservation is still there, maybe through "
-			       "a path that is dead; preempt it");
+			       "the reservation may still be there, through a "
+			       "path that is dead or has left the map; "
+			       "preempt it");
 }
 
 void multipath_release(Multipath *m)

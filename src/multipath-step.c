@@ -200,10 +200,3 @@ size_t multipath_count(const Multipath *m, Outcome outcome, size_t *ret_path)
 			*ret_path = i;
 	return count;
 }
-
-bool multipath_has_dead_path(const Multipath *m)
-{
-	return multipath_count(m, OUTCOME_UNREACHED, NULL) +
-		       multipath_count(m, OUTCOME_UNKNOWN, NULL) >
-	       0;
-}

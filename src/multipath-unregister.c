@@ -4,6 +4,8 @@
  * the device does, or it would register a path that comes back in between;
  * where the device then refuses, multipathd gets it again.
  */
+#include <glib.h>
+
 #include "multipath-step.h"
 
 static const uint8_t rank[OUTCOME_GOOD + 1] = {
@@ -15,21 +17,6 @@ static Command *request(const Multipath *m, size_t i)
 {
 	(void)i;
 	return multipath_clients_request(m);
-}
-
-/* The holder's unregistration releases (SPC-4 5.12.11.3), but nothing can
- * unregister a path that is dead: the reservation is taken off it first. */
-static void take_off_dead_path(Multipath *m, uint64_t key)
-{
-	ScsiPrReservation reservation;
-	size_t i;
-
-	if (multipath_has_dead_path(m) &&
-	    multipath_count(m, OUTCOME_GOOD, &i) > 0 &&
-	    multipath_read_reservation(m, i, &reservation) &&
-	    reservation.held && reservation.key == key &&
-	    multipath_holds(m, key, reservation.type))
-		multipath_take_over(m, i, key, reservation.type);
 }
 
 static bool forget_key(const Multipath *m, const MultipathdAnswer *before)
@@ -79,21 +66,58 @@ static void warn_of_rest(const Multipath *m)
 				       m->map.paths[i].name);
 }
 
+/* The holder's unregistration releases (SPC-4 5.12.11.3), but nothing can
+ * unregister a path that is dead or has left the map. A path that answers takes
+ * the reservation over, and with it the registration; then it can. */
+static void release_lost_path(Multipath *m, size_t i,
+			      const ScsiPrReservation *reservation)
+{
+	const PrOut steps[] = {
+		{ .service_action =
+			  SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY,
+		  .service_action_key = reservation->key },
+		{ .service_action = SCSI_PR_OUT_PREEMPT,
+		  .type = reservation->type,
+		  .reservation_key = reservation->key,
+		  .service_action_key = reservation->key },
+		{ .service_action =
+			  SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY },
+	};
+	Outcome outcome = OUTCOME_NONE;
+
+	for (size_t step = 0; step < G_N_ELEMENTS(steps); step++)
+		outcome = multipath_do(m, i, &steps[step]);
+	if (outcome != OUTCOME_GOOD)
+		multipath_warn(m,
+			       "path %s may still be registered: another host "
+			       "can preempt it",
+			       m->map.paths[i].name);
+}
+
+static void release_rest(Multipath *m, size_t i, const Hold *hold)
+{
+	ScsiPrReservation reservation;
+
+	if (hold->held && multipath_read_reservation(m, i, &reservation) &&
+	    multipath_is_by(&reservation, hold))
+		release_lost_path(m, i, &reservation);
+}
+
 void multipath_unregister(Multipath *m, const MultipathdAnswer *before)
 {
-	bool ignore = m->command->pr.service_action ==
-		      SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY;
-	uint64_t key = ignore ? before->key : m->parameters.reservation_key;
+	/* Asked now: multipathd forgets it with the key. */
+	Hold hold = multipath_known_hold(m, before);
+	size_t i;
 
-	if (!multipath_probe(m) || !forget_key(m, before))
+	if (!forget_key(m, before))
 		return;
-	take_off_dead_path(m, key);
 	if (!multipath_on_all_paths(m, request, rank) ||
-	    multipath_count(m, OUTCOME_GOOD, NULL) == 0) {
+	    multipath_count(m, OUTCOME_GOOD, &i) == 0) {
 		remember_key(m, before);
 		return;
 	}
 	unregister_rest(m);
 	warn_of_rest(m);
+	release_rest(m, i, &hold);
 	m->world->hold_set(m->world->data, (Hold) { .held = false });
 }

@@ -12,7 +12,7 @@
 static const ScsiSense sense_invalid_field = { SCSI_SENSE_ILLEGAL_REQUEST, 0x24,
 					       0x00 };
 
-static void hold(const Multipath *m, uint64_t key, uint8_t type)
+static void hold_record(const Multipath *m, uint64_t key, uint8_t type)
 {
 	m->world->hold_set(m->world->data,
 			   (Hold) { .held = true, .key = key, .type = type });
@@ -20,20 +20,23 @@ static void hold(const Multipath *m, uint64_t key, uint8_t type)
 	multipath_tell(m, MULTIPATHD_SET_HOLD);
 }
 
-/* Every path says conflict, and one is dead: the guest may well hold the
- * reservation already, through that one. */
+/* Every path says conflict: the guest may well hold the reservation already,
+ * through one that is dead or has left the map. */
 static bool reserve_again(Multipath *m)
 {
 	uint64_t key = m->parameters.reservation_key;
 	uint8_t type = m->command->pr.type;
 	ScsiPrReservation reservation;
+	Hold hold;
 	size_t i;
 
-	return multipath_has_dead_path(m) &&
-	       multipath_count(m, OUTCOME_CONFLICT, &i) > 0 &&
-	       multipath_read_reservation(m, i, &reservation) &&
-	       reservation.held && reservation.key == key &&
-	       reservation.type == type && multipath_holds(m, key, type) &&
+	if (multipath_count(m, OUTCOME_CONFLICT, &i) == 0 ||
+	    !multipath_read_reservation(m, i, &reservation) ||
+	    !reservation.held || reservation.key != key ||
+	    reservation.type != type)
+		return false;
+	hold = multipath_known_hold(m, NULL);
+	return multipath_is_by(&reservation, &hold) &&
 	       multipath_take_over(m, i, key, type);
 }
 
@@ -47,7 +50,8 @@ static void reserve(Multipath *m)
 		outcome = OUTCOME_GOOD;
 	}
 	if (outcome == OUTCOME_GOOD)
-		hold(m, m->parameters.reservation_key, m->command->pr.type);
+		hold_record(m, m->parameters.reservation_key,
+			    m->command->pr.type);
 }
 
 static void clear(Multipath *m)
@@ -86,7 +90,7 @@ static void preempt(Multipath *m)
 	}
 	if (multipath_read_reservation(m, i, &reservation) &&
 	    reservation.held && reservation.key == key)
-		hold(m, key, reservation.type);
+		hold_record(m, key, reservation.type);
 }
 
 static void on_one_path(Multipath *m)
