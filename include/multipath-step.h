@@ -26,6 +26,7 @@ typedef struct Multipath {
 	ScsiPrParameters parameters; /* of an OUT whose list is whole */
 	Map map;
 	Outcome outcome[MAP_PATHS_MAX]; /* of each path of the map */
+	bool must; /* finish this step although the deadline has passed */
 } Multipath;
 
 /* A PERSISTENT RESERVE OUT of our own. */
@@ -113,9 +114,14 @@ void multipath_tell_or_warn(const Multipath *m, MultipathdVerb verb,
 void multipath_refuse_without_multipathd(const Multipath *m,
 					 MultipathdResult result);
 
-/* Gives multipathd the key, or takes it away (0). False: it did not do it, and
- * the command is refused. */
-bool multipath_tell_key(const Multipath *m, uint64_t key, bool aptpl);
+/* Gives multipathd the key, or takes it away (0). Not OK: the command is
+ * refused. */
+MultipathdResult multipath_tell_key(const Multipath *m, uint64_t key,
+				    bool aptpl);
+
+/* Whether it has to be told the contrary: it may have done what it did not say.
+ * Pure. */
+bool multipath_may_have_done(MultipathdResult result);
 
 /* Gives it the key that it had before the command; the command's answer
  * stands. */

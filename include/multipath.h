@@ -29,8 +29,9 @@ typedef struct MultipathWorld {
 	/* The map as it is now. False: it has gone. */
 	bool (*read_map)(void *data, Map *ret_map);
 	/* Sends down a path, and answers the attempt, always. `others`: so many
-	 * paths have to be tried yet in the time that is left. */
-	void (*send)(void *data, const MapPath *path, size_t others,
+	 * paths have to be tried yet in the time that is left. `must`: sent
+	 * after the deadline, too. */
+	void (*send)(void *data, const MapPath *path, size_t others, bool must,
 		     Command *attempt);
 	/* Asks multipathd about this map. */
 	MultipathdAnswer (*tell)(void *data, MultipathdVerb verb, uint64_t key,
@@ -42,6 +43,9 @@ typedef struct MultipathWorld {
 	void (*warn)(void *data, const char *text);
 	void *data;
 } MultipathWorld;
+
+/* How much of the time that is left, in microseconds, one path gets. Pure. */
+int64_t multipath_share(int64_t left, size_t others, bool must);
 
 /* Executes the command on the map, and answers it, always. */
 void multipath_execute(Command *command, const MultipathWorld *world);

@@ -115,11 +115,11 @@ static void name_path(Command *attempt, const MapPath *path)
 		   path->name, reason);
 }
 
-static void send_down(void *data, const MapPath *path, size_t others,
+static void send_down(void *data, const MapPath *path, size_t others, bool must,
 		      Command *attempt)
 {
 	Execution *e = data;
-	int64_t now = g_get_monotonic_time();
+	int64_t now;
 
 	attempt->block = true;
 	attempt->major = path->major;
@@ -128,7 +128,9 @@ static void send_down(void *data, const MapPath *path, size_t others,
 	if (attempt->fd < 0)
 		return;
 	/* A path that does not answer leaves the others their share. */
-	scsi_send(attempt, now + (e->deadline - now) / (int64_t)(others + 1));
+	now = g_get_monotonic_time();
+	scsi_send(attempt,
+		  now + multipath_share(e->deadline - now, others, must));
 	fd_clear(&attempt->fd);
 	name_path(attempt, path);
 }

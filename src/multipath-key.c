@@ -73,16 +73,21 @@ void multipath_warn_unregistered(const Multipath *m, size_t i, Outcome outcome)
 			       name);
 }
 
-bool multipath_tell_key(const Multipath *m, uint64_t key, bool aptpl)
+MultipathdResult multipath_tell_key(const Multipath *m, uint64_t key,
+				    bool aptpl)
 {
 	const MultipathWorld *world = m->world;
 	MultipathdVerb verb = key ? MULTIPATHD_SET_KEY : MULTIPATHD_UNSET_KEY;
 	MultipathdAnswer answer = world->tell(world->data, verb, key, aptpl);
 
-	if (answer.result == MULTIPATHD_OK)
-		return true;
-	multipath_refuse_without_multipathd(m, answer.result);
-	return false;
+	if (answer.result != MULTIPATHD_OK)
+		multipath_refuse_without_multipathd(m, answer.result);
+	return answer.result;
+}
+
+bool multipath_may_have_done(MultipathdResult result)
+{
+	return result == MULTIPATHD_SILENT;
 }
 
 void multipath_put_back(const Multipath *m, const MultipathdAnswer *before)
@@ -91,11 +96,10 @@ void multipath_put_back(const Multipath *m, const MultipathdAnswer *before)
 	Command *answer = command_new_substitute(command);
 
 	command_take_answer(answer, command);
-	if (!multipath_tell_key(m, before->key, before->aptpl)) {
+	if (multipath_tell_key(m, before->key, before->aptpl) != MULTIPATHD_OK)
 		multipath_warn(m, "multipathd could not be given the old key "
 				  "again: paths that come back may carry the "
 				  "wrong one; restart it");
-		command_take_answer(command, answer);
-	}
+	command_take_answer(command, answer);
 	command_free(answer);
 }

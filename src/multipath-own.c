@@ -67,11 +67,14 @@ void multipath_register_others(Multipath *m, size_t except, uint64_t key,
 		.aptpl = aptpl,
 	};
 
+	/* It is we who took them out. */
+	m->must = true;
 	for (size_t i = 0; i < m->map.n_paths; i++) {
 		if (i == except || !m->map.paths[i].running)
 			continue;
 		multipath_warn_unregistered(m, i, multipath_do(m, i, &out));
 	}
+	m->must = false;
 }
 
 bool multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type)

@@ -57,28 +57,32 @@ static void register_rest(Multipath *m)
 			m->outcome[i] = multipath_do(m, i, &out);
 }
 
-static bool was_there(const Map *map, const MapPath *path)
+static Outcome outcome_of(const Multipath *m, const MapPath *path)
 {
-	for (size_t i = 0; i < map->n_paths; i++)
-		if (map->paths[i].major == path->major &&
-		    map->paths[i].minor == path->minor)
-			return true;
-	return false;
+	for (size_t i = 0; i < m->map.n_paths; i++)
+		if (m->map.paths[i].major == path->major &&
+		    m->map.paths[i].minor == path->minor)
+			return m->outcome[i];
+	return OUTCOME_UNREACHED;
 }
 
-/* Paths that joined the map while the others were registered, and those that
- * multipathd did not know to register yet. */
-static void register_newcomers(Multipath *m)
+/* Paths that joined the map, or came back, while the others were registered and
+ * multipathd did not know to register them yet; and those that were only busy.
+ * One that took all of its time gets no more. */
+static void register_late(Multipath *m)
 {
 	PrOut out = own_registration(m);
-	Map before = m->map;
+	Multipath now = *m;
 
-	if (!m->world->read_map(m->world->data, &m->map))
+	if (!m->world->read_map(m->world->data, &now.map))
 		return;
-	for (size_t i = 0; i < m->map.n_paths; i++)
-		if (!was_there(&before, &m->map.paths[i]))
-			multipath_warn_unregistered(m, i,
-						    multipath_do(m, i, &out));
+	for (size_t i = 0; i < now.map.n_paths; i++) {
+		Outcome outcome = outcome_of(m, &now.map.paths[i]);
+
+		if (outcome != OUTCOME_GOOD && outcome != OUTCOME_UNKNOWN)
+			outcome = multipath_do(&now, i, &out);
+		multipath_warn_unregistered(&now, i, outcome);
+	}
 }
 
 /* Takes a reservation over that a lost path holds under our old key. */
@@ -126,10 +130,13 @@ static void follow_key(Multipath *m, size_t i, const MultipathdAnswer *before)
 
 static void set_key(Multipath *m, const MultipathdAnswer *before)
 {
+	MultipathdResult result = multipath_tell_key(
+		m, m->parameters.service_action_key, m->parameters.aptpl);
 	size_t i;
 
-	if (!multipath_tell_key(m, m->parameters.service_action_key,
-				m->parameters.aptpl))
+	if (multipath_may_have_done(result))
+		multipath_put_back(m, before);
+	if (result != MULTIPATHD_OK)
 		return;
 	if (!multipath_on_all_paths(m, request, rank) ||
 	    multipath_count(m, OUTCOME_GOOD, &i) == 0) {
@@ -140,9 +147,7 @@ static void set_key(Multipath *m, const MultipathdAnswer *before)
 	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
 			       "paths that come back may not be registered");
 	follow_key(m, i, before);
-	for (size_t j = 0; j < m->map.n_paths; j++)
-		multipath_warn_unregistered(m, j, m->outcome[j]);
-	register_newcomers(m);
+	register_late(m);
 }
 
 void multipath_register(Multipath *m)

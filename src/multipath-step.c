@@ -4,9 +4,14 @@
  */
 #include "multipath-step.h"
 
+#include <glib.h>
 #include <string.h>
 
 #include "bytes.h"
+
+/* SG_IO's shortest timeout and its margin, in microseconds. A path that is well
+ * does not use it up. */
+#define SHARE_LEAST ((int64_t)1500 * 1000)
 
 /* The device does not respond to selection, as SG_IO's "no connect". */
 static const ScsiSense sense_no_path = { SCSI_SENSE_ABORTED_COMMAND, 0x05,
@@ -92,7 +97,7 @@ Outcome multipath_send(Multipath *m, size_t i, Command *attempt)
 
 	if (path->running)
 		m->world->send(m->world->data, path, m->map.n_paths - i - 1,
-			       attempt);
+			       m->must, attempt);
 	else
 		command_refuse(attempt, sense_no_path, "path %s is not running",
 			       path->name);
@@ -111,6 +116,13 @@ Outcome multipath_do(Multipath *m, size_t i, const PrOut *out)
 		command_free(attempt);
 	}
 	return outcome;
+}
+
+int64_t multipath_share(int64_t left, size_t others, bool must)
+{
+	int64_t share = MAX(left / (int64_t)(others + 1), SHARE_LEAST);
+
+	return must ? share : MIN(share, left);
 }
 
 static void refuse_without_path(Multipath *m)

@@ -19,21 +19,6 @@ static Command *request(const Multipath *m, size_t i)
 	return multipath_clients_request(m);
 }
 
-static bool forget_key(const Multipath *m, const MultipathdAnswer *before)
-{
-	MultipathdAnswer answer = multipath_tell(m, MULTIPATHD_UNSET_STATUS);
-
-	if (answer.result != MULTIPATHD_OK) {
-		multipath_refuse_without_multipathd(m, answer.result);
-		return false;
-	}
-	if (multipath_tell_key(m, 0, false))
-		return true;
-	if (before->key)
-		multipath_tell(m, MULTIPATHD_SET_STATUS);
-	return false;
-}
-
 static void remember_key(const Multipath *m, const MultipathdAnswer *before)
 {
 	if (!before->key)
@@ -41,6 +26,23 @@ static void remember_key(const Multipath *m, const MultipathdAnswer *before)
 	multipath_put_back(m, before);
 	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
 			       "paths that come back may not be registered");
+}
+
+static bool forget_key(const Multipath *m, const MultipathdAnswer *before)
+{
+	MultipathdResult status =
+		multipath_tell(m, MULTIPATHD_UNSET_STATUS).result;
+	MultipathdResult key = status;
+
+	if (status == MULTIPATHD_OK)
+		key = multipath_tell_key(m, 0, false);
+	else
+		multipath_refuse_without_multipathd(m, status);
+	if (multipath_may_have_done(key))
+		remember_key(m, before);
+	else if (key != status && before->key)
+		multipath_tell(m, MULTIPATHD_SET_STATUS);
+	return key == MULTIPATHD_OK;
 }
 
 /* A path with another key of this host's than the guest named. */
@@ -85,8 +87,11 @@ static void release_lost_path(Multipath *m, size_t i,
 	};
 	Outcome outcome = OUTCOME_NONE;
 
-	for (size_t step = 0; step < G_N_ELEMENTS(steps); step++)
+	for (size_t step = 0; step < G_N_ELEMENTS(steps); step++) {
 		outcome = multipath_do(m, i, &steps[step]);
+		m->must = true; /* what is registered comes off again */
+	}
+	m->must = false;
 	if (outcome != OUTCOME_GOOD)
 		multipath_warn(m,
 			       "path %s may still be registered: another host "

@@ -41,6 +41,12 @@ typedef struct Model {
 	uint64_t stored;
 	bool stored_aptpl, status, has_hold, hold;
 
+	int mute;     /* verb + 1 that multipathd does without a word, once */
+	bool revives; /* paths that are offline are alive at the second look */
+	const char *late_after; /* the command that takes so long that: */
+	bool late;       /* the deadline has passed: only what must goes out */
+	bool no_preempt; /* the device has no room for it, say */
+
 	bool loses_race; /* the other host preempts us before we do */
 
 	Hold record;
@@ -155,6 +161,8 @@ static uint8_t model_out(Model *m, unsigned int nexus, const Command *attempt)
 					     attempt->pr.length, &p));
 	if (ignore || action == SCSI_PR_OUT_REGISTER)
 		return model_register(m, nexus, &p, ignore);
+	if (m->no_preempt && action == SCSI_PR_OUT_PREEMPT)
+		return SCSI_RESERVATION_CONFLICT;
 	if (!m->key[nexus] || m->key[nexus] != p.reservation_key)
 		return SCSI_RESERVATION_CONFLICT;
 	switch (action) {
@@ -225,12 +233,16 @@ static const char *model_word(const Command *attempt)
 }
 
 static void model_send(void *data, const MapPath *path, size_t others,
-		       Command *attempt)
+		       bool must, Command *attempt)
 {
 	Model *m = data;
 	unsigned int nexus = path->minor;
 
 	(void)others;
+	if (m->late && !must) {
+		command_refuse(attempt, sense_not_sent, "too late");
+		return;
+	}
 	model_trace(m, "%s:%s", path->name, model_word(attempt));
 	switch (m->path[nexus]) {
 	case OFFLINE:
@@ -255,6 +267,8 @@ static void model_send(void *data, const MapPath *path, size_t others,
 		break;
 	}
 	model_execute(m, nexus, attempt);
+	m->late |= m->late_after &&
+		   strcmp(model_word(attempt), m->late_after) == 0;
 }
 
 static bool model_read_map(void *data, Map *ret_map)
@@ -274,6 +288,9 @@ static bool model_read_map(void *data, Map *ret_map)
 	}
 	if (m->later_paths)
 		m->n_paths = m->later_paths;
+	for (unsigned int i = 0; m->revives && i < OURS; i++)
+		if (m->path[i] == OFFLINE)
+			m->path[i] = ALIVE;
 	return true;
 }
 
@@ -285,6 +302,7 @@ static MultipathdAnswer model_tell(void *data, MultipathdVerb verb,
 	};
 	Model *m = data;
 	MultipathdAnswer answer = { .result = m->multipathd };
+	bool muted = false;
 
 	if (verb == MULTIPATHD_SET_KEY)
 		model_trace(m, "set(%" G_GINT64_MODIFIER "x%s)", key,
@@ -293,6 +311,10 @@ static MultipathdAnswer model_tell(void *data, MultipathdVerb verb,
 		model_trace(m, "%s", words[verb]);
 	if (answer.result == MULTIPATHD_OK)
 		answer.result = m->refuses[verb];
+	if (m->mute == (int)verb + 1) {
+		m->mute = 0;
+		muted = true;
+	}
 	if (verb >= MULTIPATHD_GET_HOLD && !m->has_hold)
 		answer.result = MULTIPATHD_FAILED;
 	if (answer.result != MULTIPATHD_OK)
@@ -321,6 +343,8 @@ static MultipathdAnswer model_tell(void *data, MultipathdVerb verb,
 	case MULTIPATHD_VERB_COUNT:
 		g_assert_not_reached();
 	}
+	if (muted)
+		answer.result = MULTIPATHD_SILENT;
 	return answer;
 }
 

@@ -61,6 +61,9 @@ typedef struct Scenario {
 	bool knows_hold, hold;
 	uint8_t held_type; /* 0: the command's */
 	bool loses_race;   /* to the other host, before a PREEMPT of ours */
+	int mute;          /* as in Model */
+	bool revives, no_preempt;
+	const char *late_after;
 
 	uint8_t action, type;
 	uint64_t rk, sark;
@@ -134,7 +137,7 @@ static const Scenario register_scenarios[] = {
 	  .action = REGISTER,
 	  .sark = K,
 	  .path = { ALIVE, DEAD },
-	  .trace = "get set(111) a:register b:register on",
+	  .trace = "get set(111) a:register b:register on b:ignore",
 	  .after = { .key = { K }, .stored = K, .status = true },
 	  .warning = "path b" },
 	{ .name = "all paths are dead",
@@ -173,7 +176,7 @@ static const Scenario register_scenarios[] = {
 	  .action = REGISTER,
 	  .sark = K,
 	  .path = { ALIVE, BROKEN },
-	  .trace = "get set(111) a:register b:register on",
+	  .trace = "get set(111) a:register b:register on b:ignore",
 	  .after = { .key = { K }, .stored = K, .status = true },
 	  .warning = "path b" },
 	{ .name = "the device refuses",
@@ -259,6 +262,43 @@ static const Scenario register_scenarios[] = {
 		     .stored = K2,
 		     .status = true },
 	  .warning = "path a" },
+	/* multipathd did not know yet that it has to register it. */
+	{ .name = "a path comes back meanwhile",
+	  .action = REGISTER,
+	  .sark = K,
+	  .path = { OFFLINE },
+	  .revives = true,
+	  .trace = "get set(111) b:register on a:ignore",
+	  .after = REGISTERED },
+	{ .name = "an answer is lost on one",
+	  .action = REGISTER,
+	  .sark = K,
+	  .path = { ALIVE, MUTE },
+	  .trace = "get set(111) a:register b:register on",
+	  .after = REGISTERED,
+	  .warning = "path b" },
+	{ .name = "a new key, and the reservation cannot be moved",
+	  .before = RESERVED_BY_LEFT,
+	  .no_preempt = true,
+	  .action = REGISTER,
+	  .rk = K,
+	  .sark = K2,
+	  .trace = "get set(222) a:register b:register on a:read a:preempt",
+	  .after = { .key = { K2, K2, K, KO },
+		     .holder = BY_C,
+		     .stored = K2,
+		     .status = true,
+		     .record = K } },
+	{ .name = "multipathd takes the key, and does not say so",
+	  .before = REGISTERED,
+	  .action = REGISTER,
+	  .rk = K,
+	  .sark = K2,
+	  .mute = MULTIPATHD_SET_KEY + 1,
+	  .trace = "get set(222) set(111)",
+	  .status = CHECK,
+	  .sense = { 0xb, 0x55, 0x03 },
+	  .after = REGISTERED },
 	{ .name = "a path joins meanwhile",
 	  .later_paths = 3,
 	  .action = IGNORE,
@@ -400,6 +440,24 @@ static const Scenario unregister_scenarios[] = {
 	  .status = CHECK,
 	  .sense = { 0xb, 0x55, 0x03 },
 	  .after = REGISTERED },
+	{ .name = "multipathd unsets the status, and does not say so",
+	  .before = RESERVED_BY_A,
+	  .action = REGISTER,
+	  .rk = K,
+	  .mute = MULTIPATHD_UNSET_STATUS + 1,
+	  .trace = "get off set(111) on",
+	  .status = CHECK,
+	  .sense = { 0xb, 0x55, 0x03 },
+	  .after = RESERVED_BY_A },
+	{ .name = "multipathd forgets the key, and does not say so",
+	  .before = RESERVED_BY_A,
+	  .action = REGISTER,
+	  .rk = K,
+	  .mute = MULTIPATHD_UNSET_KEY + 1,
+	  .trace = "get off unset set(111) on",
+	  .status = CHECK,
+	  .sense = { 0xb, 0x55, 0x03 },
+	  .after = RESERVED_BY_A },
 	{ .name = "multipathd keeps the key",
 	  .before = REGISTERED,
 	  .action = REGISTER,
@@ -640,6 +698,35 @@ static const Scenario release_scenarios[] = {
 		     .holder = BY_A,
 		     .stored = K,
 		     .status = true } },
+	{ .name = "held by an older key, and not known to the guest",
+	  .before = { .key = { K2, K2, K, KO },
+		      .holder = BY_C,
+		      .stored = K2,
+		      .status = true,
+		      .record = K },
+	  .action = RELEASE,
+	  .type = WERO,
+	  .rk = K2,
+	  .trace = "a:release b:release a:read",
+	  .status = CHECK,
+	  .sense = UNKNOWN,
+	  .after = { .key = { K2, K2, K, KO },
+		     .holder = BY_C,
+		     .stored = K2,
+		     .status = true,
+		     .record = K } },
+	/* What our own preemption took out has to be registered again. */
+	{ .name = "the deadline passes in the middle",
+	  .before = RESERVED_BY_LEFT,
+	  .late_after = "preempt",
+	  .action = RELEASE,
+	  .type = WERO,
+	  .rk = K,
+	  .trace = "a:release b:release a:read get a:preempt b:ignore "
+		   "b:ignore",
+	  .status = CHECK,
+	  .sense = UNKNOWN,
+	  .after = RESERVED_BY_A },
 	{ .name = "after a restart, known to multipathd",
 	  .before = { .key = { K, K, 0, KO },
 		      .holder = BY_A,
@@ -880,6 +967,15 @@ static const Scenario other_scenarios[] = {
 	  .sark = K,
 	  .trace = "a:preempt get b:ignore b:ignore a:read hold",
 	  .after = RESERVED_BY_A },
+	{ .name = "PREEMPT of ourselves, at the last moment",
+	  .before = RESERVED_BY_A,
+	  .late_after = "preempt",
+	  .action = PREEMPT,
+	  .type = WERO,
+	  .rk = K,
+	  .sark = K,
+	  .trace = "a:preempt get b:ignore b:ignore",
+	  .after = RESERVED_BY_A },
 	{ .name = "PREEMPT of all registrants",
 	  .before = { .key = { K, K, 0, KO },
 		      .holder = BY_OTHER,
@@ -970,6 +1066,10 @@ static void run_scenario(gconstpointer data)
 	model_init(&m);
 	state_set(&m, &s->before, s->held_type ? s->held_type : s->type);
 	m.loses_race = s->loses_race;
+	m.mute = s->mute;
+	m.revives = s->revives;
+	m.no_preempt = s->no_preempt;
+	m.late_after = s->late_after;
 	memcpy(m.path, s->path, sizeof(m.path));
 	memcpy(m.attention, s->attention, sizeof(m.attention));
 	if (s->n_paths)
@@ -1098,6 +1198,33 @@ static void test_outcome(void)
 	}
 }
 
+/* Microseconds, where a path needs a second and a half. */
+static void test_share(void)
+{
+	static const struct {
+		int64_t left;
+		size_t others;
+		bool must;
+		int64_t share;
+	} cases[] = {
+		{ 25000000, 0, false, 25000000 },
+		{ 25000000, 1, false, 12500000 },
+		/* Too little for SG_IO would be none at all. */
+		{ 25000000, 63, false, 1500000 },
+		{ 1000000, 15, false, 1000000 },
+		{ 1000000, 0, false, 1000000 },
+		{ -5, 3, false, -5 },
+		{ -5, 3, true, 1500000 },
+		{ 1000000, 3, true, 1500000 },
+		{ 25000000, 1, true, 12500000 },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+		g_assert_cmpint(multipath_share(cases[i].left, cases[i].others,
+						cases[i].must),
+				==, cases[i].share);
+}
+
 static void add(const char *group, const Scenario *scenarios, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -1122,5 +1249,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/multipath/in", test_in);
 	g_test_add_func("/multipath/short-list", test_short_list);
 	g_test_add_func("/multipath/outcome", test_outcome);
+	g_test_add_func("/multipath/share", test_share);
 	return g_test_run();
 }
