@@ -33,7 +33,8 @@ typedef struct Map {
 	MapPath paths[MAP_PATHS_MAX]; /* ordered by device number */
 } Map;
 
-/* Reads the map with this device number. False: it is none, or it is gone.
+/* Reads the map with this device number. False: it is none, it is gone, or
+ * descriptors or memory are short.
  * `root` is "/sys" but in tests. Any thread; reads some attributes of sysfs. */
 bool map_read(const char *root, unsigned int major, unsigned int minor,
 	      Map *ret_map);

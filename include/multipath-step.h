@@ -26,6 +26,8 @@ typedef struct Multipath {
 	ScsiPrParameters parameters; /* of an OUT whose list is whole */
 	Map map;
 	Outcome outcome[MAP_PATHS_MAX]; /* of each path of the map */
+	/* Why the path was not reached, as far as the helper knows. */
+	char reason[MAP_PATHS_MAX][COMMAND_REASON_SIZE];
 	bool must; /* finish this step although the deadline has passed */
 } Multipath;
 

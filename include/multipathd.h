@@ -27,11 +27,12 @@ typedef enum MultipathdVerb {
 
 typedef enum MultipathdResult {
 	MULTIPATHD_OK,
-	MULTIPATHD_FAILED, /* it said no: "fail", or does not know the verb */
-	MULTIPATHD_ABSENT, /* nobody listens */
-	MULTIPATHD_DENIED, /* it listens to uid 0 only */
-	MULTIPATHD_SILENT, /* no whole answer within the timeout, or it closed
-			      the connection: it may have done it or not */
+	MULTIPATHD_FAILED,  /* it said no: "fail", or does not know the verb */
+	MULTIPATHD_ABSENT,  /* nobody listens */
+	MULTIPATHD_DENIED,  /* it listens to uid 0 only */
+	MULTIPATHD_SILENT,  /* no whole answer within the timeout, or it closed
+			       the connection: it may have done it or not */
+	MULTIPATHD_UNASKED, /* the question may not have come to it */
 	MULTIPATHD_RESULT_COUNT,
 } MultipathdResult;
 

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "multipathd.h"
+
 /* Actions: the verbs of MultipathdVerb, and this one. */
 #define PRIVILEGED_OPEN_PATH 0x100
 
@@ -36,6 +38,10 @@ typedef struct PrivilegedReply {
 	uint64_t key;
 	uint32_t aptpl, hold;
 } PrivilegedReply;
+
+/* What multipathd said; DENIED: nobody of uid 0 could ask it (EOPNOTSUPP, see
+ * broker_call()); UNASKED: any other error. Pure. */
+MultipathdAnswer privileged_answer(const PrivilegedReply *reply);
 
 /* Executes one request about the map that `map` is a descriptor of, which is
  * the proof of access: opened properly, not with O_PATH. *ret_fd becomes the

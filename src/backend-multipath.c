@@ -32,8 +32,8 @@ static const ScsiSense sense_no_path = { SCSI_SENSE_ABORTED_COMMAND, 0x05,
 typedef struct Execution {
 	Command *command;
 	int64_t deadline;
-	Map map;          /* as it was read last */
-	int broker_error; /* errno where nobody can do what needs uid 0 */
+	Map map;     /* as it was read last */
+	bool nobody; /* can do what needs uid 0 */
 } Execution;
 
 static bool is_scsi_major(unsigned int major)
@@ -67,8 +67,7 @@ static int call(Execution *e, const PrivilegedRequest *request,
 	int fd = -1;
 
 	broker_call(request, e->command->fd, ret_reply, &fd);
-	if (ret_reply->error == EPERM || ret_reply->error == EPIPE)
-		e->broker_error = ret_reply->error;
+	e->nobody = ret_reply->error == EOPNOTSUPP;
 	return fd;
 }
 
@@ -82,6 +81,26 @@ static bool read_map(void *data, Map *ret_map)
 	return true;
 }
 
+/* With the remedy, where there is one. */
+static const char *error_text(int error)
+{
+	switch (error) {
+	case EPIPE:
+		return "the broker process for multipath maps has ended; "
+		       "restart the helper";
+	case EAGAIN:
+		return "too many requests to the broker process are stuck; see "
+		       "which maps hang";
+	case ENOENT:
+		return "there is no such node; does the guest's private /dev "
+		       "lack it?";
+	case EPERM:
+		return "not permitted; does the guest's device cgroup lack it?";
+	default:
+		return g_strerror(error);
+	}
+}
+
 static int open_path(Execution *e, const MapPath *path, Command *attempt)
 {
 	PrivilegedRequest request = {
@@ -93,13 +112,11 @@ static int open_path(Execution *e, const MapPath *path, Command *attempt)
 	int fd = call(e, &request, &reply);
 
 	if (fd < 0)
-		command_refuse(attempt, sense_no_path,
-			       "cannot open path %s: %s%s", path->name,
-			       strerror(reply.error),
-			       reply.error == ENOENT
-				       ? "; does the guest's private /dev lack "
-					 "it?"
-				       : "");
+		command_refuse(attempt,
+			       reply.error == EPIPE ? sense_no_resources
+						    : sense_no_path,
+			       "cannot open path %s: %s", path->name,
+			       error_text(reply.error));
 	return fd;
 }
 
@@ -135,38 +152,6 @@ static void send_down(void *data, const MapPath *path, size_t others, bool must,
 	name_path(attempt, path);
 }
 
-static MultipathdAnswer tell(void *data, MultipathdVerb verb, uint64_t key,
-			     bool aptpl)
-{
-	Execution *e = data;
-	PrivilegedRequest request = {
-		.action = verb,
-		.timeout = (uint32_t)CLAMP(milliseconds_left(e), TELL_MIN,
-					   TELL_MAX),
-		.key = key,
-		.aptpl = aptpl,
-	};
-	PrivilegedReply reply;
-
-	call(e, &request, &reply);
-	return (MultipathdAnswer) {
-		.result = reply.error ? MULTIPATHD_DENIED : reply.result,
-		.key = reply.key,
-		.aptpl = reply.aptpl,
-		.hold = reply.hold,
-	};
-}
-
-static Hold hold_get(void *data)
-{
-	return map_record_hold(((Execution *)data)->map.uuid);
-}
-
-static void hold_set(void *data, Hold hold)
-{
-	map_record_set_hold(((Execution *)data)->map.uuid, hold);
-}
-
 static void warn(void *data, const char *text)
 {
 	const Execution *e = data;
@@ -185,17 +170,39 @@ static void warn(void *data, const char *text)
 		    e->map.alias, e->map.name, peer->pid, text);
 }
 
-/* Nothing has been done then, and the reason is not the device's. */
-static void explain(const Execution *e)
+static MultipathdAnswer tell(void *data, MultipathdVerb verb, uint64_t key,
+			     bool aptpl)
 {
-	if (e->broker_error == EPERM)
-		command_refuse(e->command, sense_not_supported,
-			       "multipath maps need a helper that was started "
-			       "as root (-u then changes to another user)");
-	else if (e->broker_error == EPIPE)
-		command_refuse(e->command, sense_no_resources,
-			       "the broker process for multipath maps has "
-			       "ended; restart the helper");
+	Execution *e = data;
+	PrivilegedRequest request = {
+		.action = verb,
+		.timeout = (uint32_t)CLAMP(milliseconds_left(e), TELL_MIN,
+					   TELL_MAX),
+		.key = key,
+		.aptpl = aptpl,
+	};
+	PrivilegedReply reply;
+	MultipathdAnswer answer;
+	char text[COMMAND_REASON_SIZE];
+
+	call(e, &request, &reply);
+	answer = privileged_answer(&reply);
+	if (answer.result == MULTIPATHD_UNASKED) {
+		g_snprintf(text, sizeof(text), "cannot ask multipathd: %s",
+			   error_text(reply.error));
+		warn(e, text);
+	}
+	return answer;
+}
+
+static Hold hold_get(void *data)
+{
+	return map_record_hold(((Execution *)data)->map.uuid);
+}
+
+static void hold_set(void *data, Hold hold)
+{
+	map_record_set_hold(((Execution *)data)->map.uuid, hold);
 }
 
 static void execute_on_map(Command *command, int64_t deadline)
@@ -212,8 +219,11 @@ static void execute_on_map(Command *command, int64_t deadline)
 	};
 
 	multipath_execute(command, &world);
-	if (!command->from_device)
-		explain(&e);
+	/* Then nothing has been done. */
+	if (e.nobody)
+		command_refuse(command, sense_not_supported,
+			       "multipath maps need a helper that was started "
+			       "as root (-u then changes to another user)");
 }
 
 static void multipath_back_end_execute(Command *command, int64_t deadline)

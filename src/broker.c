@@ -196,7 +196,7 @@ void broker_call(const PrivilegedRequest *request, int map,
 		 PrivilegedReply *ret_reply, int *ret_fd)
 {
 	*ret_fd = -1;
-	*ret_reply = (PrivilegedReply) { .error = EPERM };
+	*ret_reply = (PrivilegedReply) { .error = EOPNOTSUPP };
 	switch (broker.executor) {
 	case NOBODY:
 		break;

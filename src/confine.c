@@ -80,18 +80,18 @@ static bool is_forbidden(const char *path, int flags)
 	return fd < 0 && errno == EACCES;
 }
 
-static bool verify(const Confinement *done, GError **error)
+static bool verify_files(GError **error)
 {
-	autofd fd = -1;
-
-	if (done->files && !(is_forbidden("/", O_RDONLY) &&
-			     is_forbidden("/dev/null", O_WRONLY))) {
-		error_set(error, "Landlock was switched on and does not work");
-		return false;
-	}
-	if (!done->calls)
+	if (is_forbidden("/", O_RDONLY) && is_forbidden("/dev/null", O_WRONLY))
 		return true;
-	fd = socket(AF_INET, SOCK_STREAM, 0);
+	error_set(error, "Landlock was switched on and does not work");
+	return false;
+}
+
+static bool verify_calls(GError **error)
+{
+	autofd fd = socket(AF_INET, SOCK_STREAM, 0);
+
 	if (fd < 0 && errno == ENOSYS)
 		return true;
 	error_set(error, "seccomp was switched on and does not work");
@@ -108,6 +108,9 @@ bool confine(Confinement *ret_done, GError **error)
 		error_set_errno(error, "cannot switch on Landlock");
 		return false;
 	}
+	/* Now: the filter would forbid what Landlock does. */
+	if (ret_done->files && !verify_files(error))
+		return false;
 	ret_done->calls =
 		seccomp_filter_get(&filter) &&
 		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
@@ -115,5 +118,5 @@ bool confine(Confinement *ret_done, GError **error)
 		error_set_errno(error, "cannot switch on seccomp");
 		return false;
 	}
-	return verify(ret_done, error);
+	return !ret_done->calls || verify_calls(error);
 }

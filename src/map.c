@@ -7,6 +7,7 @@
 #include "map.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
 #include <stdio.h>
@@ -92,15 +93,21 @@ static void path_insert(Map *map, const MapPath *path)
 	map->paths[i] = *path;
 }
 
-static void paths_read(const char *root, DIR *slaves, Map *map)
+static bool paths_read(const char *root, DIR *slaves, Map *map)
 {
 	const struct dirent *entry;
 	MapPath path;
 
-	while (map->n_paths < MAP_PATHS_MAX && (entry = readdir(slaves)))
+	while (map->n_paths < MAP_PATHS_MAX && (entry = readdir(slaves))) {
+		errno = 0;
 		if (entry->d_name[0] != '.' &&
 		    path_read(root, dirfd(slaves), entry->d_name, &path))
 			path_insert(map, &path);
+		/* Then it may be a path all the same. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+			return false;
+	}
+	return true;
 }
 
 static DIR *slaves_open(int directory)
@@ -120,6 +127,7 @@ bool map_read(const char *root, unsigned int major, unsigned int minor,
 	g_autofree char *name =
 		g_strdup_printf("%s/dev/block/%u:%u", root, major, minor);
 	autofd directory = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool is_whole;
 	DIR *slaves;
 
 	*ret_map = (Map) { 0 };
@@ -134,7 +142,7 @@ bool map_read(const char *root, unsigned int major, unsigned int minor,
 	slaves = slaves_open(directory);
 	if (!slaves)
 		return false;
-	paths_read(root, slaves, ret_map);
+	is_whole = paths_read(root, slaves, ret_map);
 	closedir(slaves);
-	return true;
+	return is_whole;
 }

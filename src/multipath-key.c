@@ -23,6 +23,8 @@ static const char *const result_texts[MULTIPATHD_RESULT_COUNT] = {
 	[MULTIPATHD_DENIED] = "multipathd listens to uid 0 only; start the "
 			      "helper as root",
 	[MULTIPATHD_SILENT] = "multipathd does not answer",
+	[MULTIPATHD_UNASKED] = "multipathd could not be asked; the warning "
+			       "before this says why",
 };
 
 void multipath_tell_or_warn(const Multipath *m, MultipathdVerb verb,
@@ -60,11 +62,13 @@ void multipath_warn_unregistered(const Multipath *m, size_t i, Outcome outcome)
 	const char *name = m->map.paths[i].name;
 
 	if (outcome == OUTCOME_UNREACHED || outcome == OUTCOME_UNKNOWN)
-		multipath_warn(m,
-			       "path %s does not answer and could not be "
-			       "registered; multipathd does it when the path "
-			       "comes back",
-			       name);
+		multipath_warn(
+			m,
+			"path %s could not be registered (%s); "
+			"multipathd does it when the path has failed and "
+			"comes back, until then writes through it may "
+			"fail",
+			name, m->reason[i]);
 	else if (outcome != OUTCOME_GOOD)
 		multipath_warn(m,
 			       "the device refused to register path %s: "
@@ -87,7 +91,7 @@ MultipathdResult multipath_tell_key(const Multipath *m, uint64_t key,
 
 bool multipath_may_have_done(MultipathdResult result)
 {
-	return result == MULTIPATHD_SILENT;
+	return result == MULTIPATHD_SILENT || result == MULTIPATHD_UNASKED;
 }
 
 void multipath_put_back(const Multipath *m, const MultipathdAnswer *before)

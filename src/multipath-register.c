@@ -5,6 +5,8 @@
  * it registers the paths that come back, before they carry I/O; where the
  * device then refuses, multipathd gets the old key again.
  */
+#include <glib.h>
+
 #include "multipath-step.h"
 
 /* One path that took the key is a registration. */
@@ -57,12 +59,18 @@ static void register_rest(Multipath *m)
 			m->outcome[i] = multipath_do(m, i, &out);
 }
 
-static Outcome outcome_of(const Multipath *m, const MapPath *path)
+/* What the path said that is path `i` now. */
+static Outcome bring_along(Multipath *now, size_t i, const Multipath *m)
 {
-	for (size_t i = 0; i < m->map.n_paths; i++)
-		if (m->map.paths[i].major == path->major &&
-		    m->map.paths[i].minor == path->minor)
-			return m->outcome[i];
+	const MapPath *path = &now->map.paths[i];
+
+	for (size_t j = 0; j < m->map.n_paths; j++) {
+		if (m->map.paths[j].major != path->major ||
+		    m->map.paths[j].minor != path->minor)
+			continue;
+		g_strlcpy(now->reason[i], m->reason[j], sizeof(now->reason[i]));
+		return m->outcome[j];
+	}
 	return OUTCOME_UNREACHED;
 }
 
@@ -77,7 +85,7 @@ static void register_late(Multipath *m)
 	if (!m->world->read_map(m->world->data, &now.map))
 		return;
 	for (size_t i = 0; i < now.map.n_paths; i++) {
-		Outcome outcome = outcome_of(m, &now.map.paths[i]);
+		Outcome outcome = bring_along(&now, i, m);
 
 		if (outcome != OUTCOME_GOOD && outcome != OUTCOME_UNKNOWN)
 			outcome = multipath_do(&now, i, &out);

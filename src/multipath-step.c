@@ -101,6 +101,9 @@ Outcome multipath_send(Multipath *m, size_t i, Command *attempt)
 	else
 		command_refuse(attempt, sense_no_path, "path %s is not running",
 			       path->name);
+	g_strlcpy(m->reason[i],
+		  attempt->from_device ? "it is not ready" : attempt->reason,
+		  sizeof(m->reason[i]));
 	return multipath_outcome(attempt);
 }
 

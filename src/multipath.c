@@ -144,5 +144,6 @@ void multipath_execute(Command *command, const MultipathWorld *world)
 		action_of (&m)(&m);
 	else
 		command_refuse(command, sense_no_scsi_device,
-			       "the multipath map has gone");
+			       "the multipath map has gone, or its paths "
+			       "cannot be read");
 }

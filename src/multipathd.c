@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "fd.h"
 
@@ -66,6 +67,17 @@ static void limit_connect(int socket, int64_t deadline)
 	setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
 }
 
+/* Anybody may listen to an abstract name while multipathd does not. */
+static bool is_trusted(int socket)
+{
+	struct ucred peer = { 0 };
+	socklen_t length = sizeof(peer);
+
+	return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) ==
+		       0 &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}
+
 static MultipathdResult connect_to(const char *name, int64_t deadline,
 				   int *ret_socket)
 {
@@ -83,6 +95,8 @@ static MultipathdResult connect_to(const char *name, int64_t deadline,
 		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
 				length)) < 0)
 		return connect_result();
+	if (!is_trusted(fd))
+		return MULTIPATHD_ABSENT;
 	*ret_socket = g_steal_fd(&fd);
 	return MULTIPATHD_OK;
 }

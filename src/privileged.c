@@ -118,6 +118,22 @@ void privileged_execute_in(const char *sysfs, const char *dev,
 	ret_reply->error = path ? path_open(dev, path, ret_fd) : EINVAL;
 }
 
+MultipathdAnswer privileged_answer(const PrivilegedReply *reply)
+{
+	MultipathdResult result = reply->result;
+
+	if (reply->error == EOPNOTSUPP)
+		result = MULTIPATHD_DENIED;
+	else if (reply->error)
+		result = MULTIPATHD_UNASKED;
+	return (MultipathdAnswer) {
+		.result = result,
+		.key = reply->key,
+		.aptpl = reply->aptpl,
+		.hold = reply->hold,
+	};
+}
+
 void privileged_execute(const PrivilegedRequest *request, int map,
 			PrivilegedReply *ret_reply, int *ret_fd)
 {

@@ -352,6 +352,9 @@ static uint64_t calls(void)
 	autofd internet = socket(AF_INET, SOCK_STREAM, 0);
 	autofd netlink = socket(AF_NETLINK, SOCK_RAW, 0);
 
+	bool writes = open("/dev/null", O_WRONLY | O_CLOEXEC) >= 0 ||
+		      errno != ENOSYS; /* not even without Landlock */
+
 	execve(program, arguments, NULL);
 	return (uint64_t)(internet >= 0) << 0 | (uint64_t)(netlink >= 0) << 1 |
 	       (uint64_t)(kill(getppid(), 0) == 0) << 2 |
@@ -359,7 +362,10 @@ static uint64_t calls(void)
 	       (uint64_t)(syscall(SYS_clone, CLONE_NEWUSER, 0, 0, 0, 0) >= 0)
 		       << 4 |
 	       (uint64_t)(ioctl(0, FIONREAD, &internet) == 0) << 5 |
-	       (uint64_t)(chmod("/dev/null", 0666) == 0) << 6;
+	       (uint64_t)(chmod("/dev/null", 0666) == 0) << 6 |
+	       (uint64_t)(fcntl(0, F_SETOWN, getppid()) == 0) << 7 |
+	       (uint64_t)(fcntl(0, F_SETSIG, SIGKILL) == 0) << 8 |
+	       (uint64_t)writes << 9;
 }
 
 /* What must work is asked for as well. */

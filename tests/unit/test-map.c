@@ -5,6 +5,8 @@
  */
 #include "map.h"
 
+#include <sys/resource.h>
+
 #include "testing.h"
 
 static char *root;
@@ -294,6 +296,30 @@ static void test_descriptors(void)
 	remove_map();
 }
 
+/* With too few of them no path is left out. */
+static void test_few_descriptors(void)
+{
+	struct rlimit usual, few;
+
+	make_map("mpath-x\n", "a\n");
+	g_assert_no_errno(getrlimit(RLIMIT_NOFILE, &usual));
+	few = usual;
+	for (few.rlim_cur = 3;; few.rlim_cur++) {
+		bool is_read;
+
+		g_assert_no_errno(setrlimit(RLIMIT_NOFILE, &few));
+		is_read = reads();
+		g_assert_no_errno(setrlimit(RLIMIT_NOFILE, &usual));
+		if (!is_read)
+			continue;
+		g_assert_cmpuint(map.n_paths, ==, 2);
+		assert_path(0, "sda", 0, 12, true);
+		assert_path(1, "sdb", 16, 3, true);
+		break;
+	}
+	remove_map();
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -306,5 +332,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/map/many-paths", test_many_paths);
 	g_test_add_func("/map/no-paths", test_no_paths);
 	g_test_add_func("/map/descriptors", test_descriptors);
+	g_test_add_func("/map/few-descriptors", test_few_descriptors);
 	return g_test_run();
 }

@@ -5,9 +5,11 @@
  */
 #include "multipathd.h"
 
+#include <signal.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "testing.h"
 
@@ -372,6 +374,45 @@ static void test_nul(void)
 	assert_same(multipathd_parse(MULTIPATHD_SET_KEY, "ok", 0), failed);
 }
 
+/* Takes the name while multipathd is away, and says yes to everything. */
+static _Noreturn void be_an_impostor(Fake *fake, int ready)
+{
+	g_assert_no_errno(setgid(65534));
+	g_assert_no_errno(setuid(65534));
+	listen_at(fake, "@multipathd-impostor");
+	g_assert_cmpint(write(ready, "", 1), ==, 1);
+	serve(fake);
+	_exit(EXIT_SUCCESS);
+}
+
+static void test_impostor(void)
+{
+	Fake fake = { .reply = "ok\n" };
+	int ready[2];
+	pid_t child;
+	char byte;
+
+	if (geteuid() != 0) {
+		g_test_skip("needs root to become somebody else");
+		return;
+	}
+	g_assert_no_errno(pipe(ready));
+	child = fork();
+	g_assert_no_errno(child);
+	if (child == 0)
+		be_an_impostor(&fake, ready[1]);
+	close(ready[1]);
+	g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+	close(ready[0]);
+	g_setenv("MULTIPATH_SOCKET_NAME", "@multipathd-impostor", TRUE);
+	g_assert_cmpint(
+		multipathd_ask(MULTIPATHD_UNSET_KEY, "dm-0", 0, false, LONG)
+			.result,
+		==, MULTIPATHD_ABSENT);
+	kill(child, SIGKILL);
+	g_assert_cmpint(waitpid(child, NULL, 0), ==, child);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -388,5 +429,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/multipathd/full-queue", test_full_queue);
 	g_test_add_func("/multipathd/parse", test_parse);
 	g_test_add_func("/multipathd/nul", test_nul);
+	g_test_add_func("/multipathd/impostor", test_impostor);
 	return g_test_run();
 }

@@ -295,6 +295,33 @@ static void test_here(void)
 	g_assert_cmpint(opened, ==, -1);
 }
 
+static void test_answer(void)
+{
+	static const struct {
+		int error;
+		MultipathdResult result;
+	} cases[] = {
+		{ 0, MULTIPATHD_FAILED },
+		{ EOPNOTSUPP, MULTIPATHD_DENIED },
+		{ EINVAL, MULTIPATHD_UNASKED },
+		{ EPIPE, MULTIPATHD_UNASKED },
+		{ EPROTO, MULTIPATHD_UNASKED },
+		{ EAGAIN, MULTIPATHD_UNASKED },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		PrivilegedReply said = { .error = cases[i].error,
+					 .result = MULTIPATHD_FAILED,
+					 .key = 0x123,
+					 .hold = 1 };
+		MultipathdAnswer answer = privileged_answer(&said);
+
+		g_assert_cmpint(answer.result, ==, cases[i].result);
+		g_assert_cmphex(answer.key, ==, 0x123);
+		g_assert_true(answer.hold && !answer.aptpl);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -306,5 +333,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/privileged/unsound", test_unsound);
 	g_test_add_func("/privileged/ask", test_ask);
 	g_test_add_func("/privileged/here", test_here);
+	g_test_add_func("/privileged/answer", test_answer);
 	return g_test_run();
 }
