@@ -29,6 +29,7 @@ static void test_defaults(void)
 	expect(OTHERS DEFAULTS(FILE_KEY), "file");
 	expect(DEFAULTS("\treservation_key 0xabc\n"), "0xabc");
 	expect(DEFAULTS(FILE_KEY) MAPS(MAP("36001", "")), "file");
+	expect("}\n" DEFAULTS(FILE_KEY), "file");
 }
 
 static void test_none(void)
@@ -37,6 +38,9 @@ static void test_none(void)
 	expect(DEFAULTS("") OTHERS, NULL);
 	expect(DEFAULTS("\treservation_keys file\n"), NULL);
 	expect("}\n}\n\treservation_key file\n", NULL);
+	expect(DEFAULTS("") FILE_KEY, NULL);
+	expect("overrides {\n" DEFAULTS(FILE_KEY) "}\n", NULL);
+	expect(MAP("36001", FILE_KEY), NULL);
 }
 
 static void test_map(void)
@@ -48,6 +52,7 @@ static void test_map(void)
 	expect(DEFAULTS("") MAPS(MAP("36002", FILE_KEY)), NULL);
 	expect(DEFAULTS("") MAPS(MAP("360011", FILE_KEY) MAP("36001", "")),
 	       NULL);
+	expect(MAPS(MAP("36001", "") "\tmultipath {\n" FILE_KEY "\t}\n"), NULL);
 	/* The key may come before the WWID. */
 	expect(MAPS("\tmultipath {\n" FILE_KEY "\t\twwid 36001\n\t}\n"),
 	       "file");

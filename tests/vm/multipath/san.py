@@ -24,6 +24,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "../../lib")]
 
 # pylint: disable=wrong-import-position
+import helper
 import rig
 import scsi
 import sgio
@@ -35,8 +36,12 @@ DIRECTORY = "/etc/multipath"
 LOG = "/run/multipathd.log"
 UDEVD = "/lib/systemd/systemd-udevd"
 RESERVATION_KEY = "reservation_key file"
-PROGRAM = ("multipathd",)
+# What the root of the multipathd to be tested is; None: this machine's.
+ROOT = None
 READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
+RAW = "raw"
+# As LIO makes it of the hexadecimal digits of "serial-raw".
+RAW_WWID = "36001405eaa"
 
 
 def run(*command):
@@ -81,26 +86,27 @@ class Path:
 class Multipathd:
     """The daemon of that name, with its configuration."""
 
-    def __init__(self, blacklist, program=PROGRAM):
+    def __init__(self, blacklist):
         self.blacklist = blacklist
-        self.program = program
         self.process = None
 
     def configure(self, reservation_key=RESERVATION_KEY):
         """Write the configuration; every section on lines of its own, or the rest is ignored."""
         names = [f'\tdevnode "^{name}$"' for name in self.blacklist]
+        names.append(f'\twwid "^{RAW_WWID}0*$"')
         lines = ["defaults {", "\tfind_multipaths no", "\tuser_friendly_names yes",
-                 "\tpolling_interval 2", "\tmax_polling_interval 2", "\t" + reservation_key, "}",
+                 "\tpolling_interval 1", "\tmax_polling_interval 1", "\t" + reservation_key, "}",
                  "blacklist {", *names, "}", "overrides {", "\tno_path_retry queue", "}"]
         with open(CONFIGURATION, "w", encoding="ascii") as file:
             print(*lines, sep="\n", file=file)
 
     def start(self):
         """Returns when it answers."""
-        with open(LOG, "ab") as log:
+        program = [os.path.join(HERE, "multipathd-in"), ROOT] if ROOT else ["multipathd"]
+        with open(LOG, "ab") as file:
             # pylint: disable=consider-using-with
-            self.process = subprocess.Popen([*self.program, "-d"], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+            self.process = subprocess.Popen([*program, "-d"], stdin=subprocess.DEVNULL,
+                                            stdout=file, stderr=file)
         rig.wait_for(self._answers, "multipathd to answer")
 
     def _answers(self):
@@ -145,6 +151,8 @@ class San:
     def __init__(self, name, make=rig.loop_disk):
         """The name's hexadecimal digits are all that tells one disk's WWID from another's."""
         self.disk = make(name, nexuses=3)
+        # Those of others can be made to hang for good.
+        self.can_go = make is rig.loop_disk
         self.paths = [Path(nexus) for nexus in self.disk.nexus[:2]]
         self.other = self.disk.nexus[2]
         self.fd = self.other.open()
@@ -196,6 +204,12 @@ class San:
     def multipathd_key(self):
         """As multipathd writes it: "0xabc", "none"."""
         return self.ask("getprkey")
+
+    def is_registering(self):
+        """Will multipathd register the paths that come back? Newer ones answer in words."""
+        answer = self.ask("getprstatus")
+        assert answer in ("0", "1", "unset", "set", "pending"), answer
+        return answer in ("1", "set")
 
     # What the disk says, to the other host.
 
@@ -264,9 +278,9 @@ def settled(send):
 class Guest:
     """A machine on the map, whose reservations go through the daemon."""
 
-    def __init__(self, helper, san):
+    def __init__(self, daemon, san):
         self.fd = san.open()
-        self.client = helper.client()
+        self.client = daemon.client()
 
     def __enter__(self):
         return self
@@ -338,11 +352,27 @@ class Load:
         diag(f"{self.done} writes and reads, {len(self.errors)} failed")
 
 
-def start(makes=(rig.loop_disk,), program=PROGRAM):
+def parse_arguments(description):
+    """The command line of the test programs here."""
+    global ROOT                             # pylint: disable=global-statement
+    options = helper.parse_arguments(description, ("--multipathd", "the multipathd of this root"))
+    ROOT = options.multipathd
+    return options
+
+
+def raw_disk():
+    """A descriptor of a disk beside the maps."""
+    disk = rig.loop_disk(RAW, nexuses=1)
+    fd = disk.nexus[0].open()
+    atexit.register(lambda: (os.close(fd), disk.remove()))
+    return fd
+
+
+def start(makes=(rig.loop_disk,)):
     """The hosts' disks, and multipathd with a map on each: (multipathd, san...)."""
     shutil.rmtree(DIRECTORY, ignore_errors=True)
     sans = [San(str(number), make) for number, make in enumerate(makes, 1)]
-    multipathd = Multipathd([os.path.basename(san.other.sd) for san in sans], program)
+    multipathd = Multipathd([os.path.basename(san.other.sd) for san in sans])
     multipathd.configure()
     if not os.path.exists("/run/udev/control"):
         subprocess.run([UDEVD, "--daemon"], check=True, stderr=subprocess.DEVNULL)
@@ -357,7 +387,10 @@ def start(makes=(rig.loop_disk,), program=PROGRAM):
 
 
 def end(multipathd, sans):
-    """The next program finds no map, and sda free again."""
+    """The next program finds no map, and sda free again; or there is no next program."""
+    if not all(san.can_go for san in sans):
+        multipathd.process.kill()
+        return
     if multipathd.process.poll() is None:
         multipathd.stop()
     for san in sans:

@@ -10,10 +10,10 @@ import subprocess
 import san
 import rig
 import scsi
-from helper import Helper, parse_arguments
+from helper import Helper
 from tap import diag, main, test
 
-OPTIONS = parse_arguments(__doc__)
+OPTIONS = san.parse_arguments(__doc__)
 KEY = 0xA11CE
 USER = 12345
 

@@ -8,10 +8,9 @@ import san
 import rig
 import scsi
 import sgio
-from helper import parse_arguments
 from tap import main, test
 
-parse_arguments(__doc__)
+san.parse_arguments(__doc__)
 KEY, OTHER = 0xA11CE, 0xB0B
 
 

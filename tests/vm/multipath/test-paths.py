@@ -1,0 +1,215 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Paths that go and come back: whoever is registered stays so, and whoever was fenced, too."""
+import contextlib
+import os
+
+# pylint: disable=wrong-import-position
+import san
+import rig
+import scsi
+from helper import Helper
+from tap import main, test
+
+OPTIONS = san.parse_arguments(__doc__)
+KEY, NEW, OTHER = 0xA11CE, 0xBEEF, 0xB0B
+KIND = scsi.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
+
+
+@contextlib.contextmanager
+def guest():
+    """A guest on the map, of which nothing is known yet."""
+    SAN.clean()
+    with san.Guest(HELPER, SAN) as found:
+        yield found
+
+
+def check(*outcomes):
+    assert set(outcomes) == {"GOOD"}, outcomes
+
+
+def becomes(keys):
+    """What multipathd does for a path that is back may take a moment."""
+    wanted = sorted(keys)
+    try:
+        rig.wait_for(lambda: SAN.keys() == wanted, "the keys", 10)
+    except AssertionError:
+        assert SAN.keys() == wanted, [hex(key) for key in SAN.keys()]
+
+
+def lose(path):
+    """It is offline, and out of use."""
+    path.offline()
+    SAN.wait_for_paths([other for other in SAN.paths if other is not path])
+
+
+def bring_back(path):
+    path.online()
+    SAN.wait_for_paths(SAN.paths)
+
+
+def of_each_path(name):
+    """One test for each path: which one holds a reservation is the helper's choice."""
+    def register(function):
+        for number, place in enumerate(("first", "second")):
+            test(name.format(place))(lambda path=SAN.paths[number]: function(path))
+    return register
+
+
+MULTIPATHD, SAN = san.start()
+
+
+@test("REGISTER reaches both paths, and multipathd knows the key")
+def _():
+    with guest() as it:
+        check(it.register(KEY))
+        assert SAN.keys() == [KEY, KEY]
+        assert SAN.multipathd_key() == hex(KEY)
+        assert SAN.is_registering()
+
+
+@test("a reservation holds on both paths, and against the other host")
+def _():
+    with guest() as it:
+        check(it.register(KEY), it.reserve(KEY))
+        assert SAN.reservation() == (KEY, KIND)
+        with san.Load(SAN) as load:
+            load.goes_on()
+        assert not load.errors, load.errors
+        try:
+            os.pwrite(SAN.fd, bytes(512), 0)
+            os.fsync(SAN.fd)
+            raise AssertionError("the other host has written")
+        except OSError:
+            pass
+
+
+@of_each_path("the {} path is away while the key changes, and comes back under I/O")
+def _(path):
+    with guest() as it:
+        check(it.register(KEY), it.reserve(KEY))
+        with san.Load(SAN) as load:
+            lose(path)
+            check(it.register(NEW, KEY))
+            assert SAN.reservation() == (NEW, KIND), SAN.reservation()
+            load.goes_on()
+            bring_back(path)
+            load.goes_on()
+        assert not load.errors, load.errors
+        becomes([NEW, NEW])
+        assert SAN.reservation() == (NEW, KIND), SAN.reservation()
+        assert SAN.multipathd_key() == hex(NEW)
+
+
+@of_each_path("the {} path is deleted and found again under I/O")
+def _(path):
+    with guest() as it:
+        check(it.register(KEY), it.reserve(KEY))
+        with san.Load(SAN) as load:
+            path.delete()
+            SAN.wait_for_paths([other for other in SAN.paths if other is not path])
+            load.goes_on()
+            path.rescan()
+            SAN.wait_for_paths(SAN.paths)
+            load.goes_on()
+        assert not load.errors, load.errors
+        becomes([KEY, KEY])
+        # The helper finds it, too.
+        check(it.register(NEW, KEY))
+        assert SAN.keys() == [NEW, NEW]
+
+
+@test("a path that was not there when the guest registered gets its key when it comes")
+def _():
+    with guest() as it:
+        lose(SAN.paths[0])
+        check(it.register(KEY), it.reserve(KEY))
+        with san.Load(SAN) as load:
+            bring_back(SAN.paths[0])
+            load.goes_on()
+        assert not load.errors, load.errors
+        becomes([KEY, KEY])
+
+
+@of_each_path("RELEASE while the {} path is dead: ours is gone, the other host's key is not")
+def _(path):
+    with guest() as it:
+        assert SAN.other_host(scsi.REGISTER, 0, OTHER) == "GOOD"
+        check(it.register(KEY), it.reserve(KEY))
+        lose(path)
+        check(it.release(KEY))
+        assert SAN.reservation() is None, SAN.reservation()
+        assert OTHER in SAN.keys() and KEY in SAN.keys(), SAN.keys()
+        bring_back(path)
+        becomes([KEY, KEY, OTHER])
+
+
+@test("RELEASE by who does not hold it leaves the other host's reservation")
+def _():
+    with guest() as it:
+        other_host_reserves()
+        check(it.register(KEY), it.release(KEY))
+        assert SAN.reservation() == (OTHER, KIND)
+        assert SAN.keys() == sorted([KEY, KEY, OTHER])
+
+
+@of_each_path("the same while the {} path is dead")
+def _(path):
+    with guest() as it:
+        other_host_reserves()
+        check(it.register(KEY))
+        lose(path)
+        check(it.release(KEY))
+        assert SAN.reservation() == (OTHER, KIND)
+        assert SAN.keys() == sorted([KEY, KEY, OTHER])
+
+
+def other_host_reserves():
+    check(SAN.other_host(scsi.REGISTER, 0, OTHER),
+          SAN.other_host(scsi.RESERVE, OTHER, kind=KIND))
+
+
+@of_each_path("preempted while the {} path is away, it is not registered again")
+def _(path):
+    with guest() as it:
+        check(it.register(KEY), it.reserve(KEY))
+        lose(path)
+        check(SAN.other_host(scsi.REGISTER, 0, OTHER),
+              SAN.other_host(scsi.PREEMPT, OTHER, KEY, KIND))
+        bring_back(path)
+        assert SAN.keys() == [OTHER], SAN.keys()
+        with san.Load(SAN) as load:
+            load.goes_on()
+        assert load.errors and not load.done
+        assert it.reserve(KEY) == "CONFLICT"
+        # It may join again.
+        check(it.register(KEY))
+        assert SAN.keys() == sorted([KEY, KEY, OTHER])
+
+
+@test("a path that comes back after CLEAR stays unregistered")
+def _():
+    with guest() as it:
+        check(it.register(KEY), it.reserve(KEY))
+        lose(SAN.paths[0])
+        check(it.out(scsi.CLEAR, KEY))
+        bring_back(SAN.paths[0])
+        assert SAN.keys() == [], SAN.keys()
+        assert SAN.multipathd_key() == "none"
+
+
+@test("a path that comes back after the guest has gone stays unregistered")
+def _():
+    with guest() as it:
+        check(it.register(KEY), it.reserve(KEY))
+        lose(SAN.paths[0])
+        check(it.register(0, KEY))
+        assert SAN.reservation() is None, SAN.reservation()
+        bring_back(SAN.paths[0])
+        assert SAN.multipathd_key() == "none"
+        # The dead path could not be told; it must not come into use with a key that nobody knows.
+        assert SAN.keys() in ([], [KEY]), SAN.keys()
+
+
+with Helper(OPTIONS.helper) as HELPER:
+    main()
