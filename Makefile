@@ -93,6 +93,7 @@ help:
 #: make check-vm   the tests on real kernel SCSI targets
 #: make check-guest  a real Linux guest with sg_persist on its own disk
 #: make check-newer-qemu  the cluster tests with the QEMU of Debian sid
+#: make check-newer-multipath  the tests on maps with Debian sid's multipathd
 #: make lint       formatting, static analysis, spelling, manual pages
 #: make bench      figures against QEMU's helper, in the virtual machine
 #: make fuzz       fuzz each target for FUZZ_SECONDS
@@ -142,9 +143,11 @@ SUBSTITUTE = sed -e 's|@VERSION@|$(VERSION)|g' \
 	-e 's|@RUNSTATEDIR@|$(runstatedir)|g' -e 's|@bindir@|$(bindir)|g'
 MAN_PAGES := $(BUILD)/man/qemu-pr-helper.8 $(BUILD)/man/qemu-pr-client.8
 UNITS := $(BUILD)/systemd/qemu-pr-helper.service
+# For the administrator to put into effect.
+DROP_INS := $(BUILD)/systemd/multipath.conf
 
 .PHONY: docs
-docs: $(MAN_PAGES) $(UNITS)
+docs: $(MAN_PAGES) $(UNITS) $(DROP_INS)
 all: docs
 
 $(BUILD)/man/%.8: %.8.in $(BUILD)/paths
@@ -175,7 +178,7 @@ install: all
 		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf
 	$(INSTALL) -m 644 contrib/qemu-pr-client.bash \
 		$(DESTDIR)$(completionsdir)/qemu-pr-client
-	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 README.md LICENSE $(DROP_INS) $(DESTDIR)$(docdir)
 	$(INSTALL) -m 644 $(wildcard docs/*.md docs/*.svg) $(DESTDIR)$(docdir)/docs
 	@sh contrib/after-install $(bindir)
 
@@ -190,7 +193,7 @@ uninstall:
 		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf \
 		$(DESTDIR)$(completionsdir)/qemu-pr-client
 	rm -f $(addprefix $(DESTDIR)$(docdir)/,README.md LICENSE \
-		$(wildcard docs/*.md docs/*.svg))
+		$(notdir $(DROP_INS)) $(wildcard docs/*.md docs/*.svg))
 	-rmdir $(DESTDIR)$(docdir)/docs $(DESTDIR)$(docdir)
 
 # --- tests ------------------------------------------------------------------
