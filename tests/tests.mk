@@ -52,6 +52,7 @@ GUEST := 'vm-guest:tests/vm/run --timeout 2000 tests/vm/guest/test-guest.py \
 		$(BUILD)/qemu-pr-helper'
 # Of a release that moves, so no part of `make check`.
 NEWER_QEMU := 'vm-newer-qemu:tests/vm/newer-qemu $(BUILD)/qemu-pr-helper'
+NEWER_MULTIPATH := 'vm-newer-multipath:tests/vm/newer-multipath $(BUILD)/qemu-pr-helper'
 
 ASAN := $(BUILD)/asan
 TSAN := $(BUILD)/tsan
@@ -90,6 +91,10 @@ check-vm: all
 .PHONY: check-guest
 check-guest: all
 	@$(RUN_TAP) -t 2000 $(GUEST)
+
+.PHONY: check-newer-multipath
+check-newer-multipath: all
+	@$(RUN_TAP) -t 1000 $(NEWER_MULTIPATH)
 
 .PHONY: check-newer-qemu
 check-newer-qemu: all
