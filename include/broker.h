@@ -27,12 +27,12 @@ void broker_stop(void);
 /* Says that this process executes requests itself: it stays uid 0. */
 void broker_not_needed(void);
 
-/* Executes the request: by the broker, or here. Blocks until it is done, or
- * the broker is dead (error EPIPE); any thread. Further errors: EAGAIN, too
- * many requests are under way; EPROTO, the broker has answered nonsense; those
- * of socketpair() and sendmsg(). Where none of the above was called:
- * EOPNOTSUPP.
- * *ret_fd as privileged_execute(). */
+/* Executes the request: by the broker, or here. Blocks until it is done,
+ * the broker is dead (error EPIPE) or, where there is one, a second longer than
+ * the request's timeout (ETIMEDOUT: it may be done yet); any thread. Further
+ * errors: EAGAIN, too many requests are under way; EPROTO, the broker has
+ * answered nonsense; those of socketpair() and sendmsg(). Where none of the
+ * above was called: EOPNOTSUPP. *ret_fd as privileged_execute(). */
 void broker_call(const PrivilegedRequest *request, int map,
 		 PrivilegedReply *ret_reply, int *ret_fd);
 

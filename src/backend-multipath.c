@@ -91,6 +91,9 @@ static const char *error_text(int error)
 	case EAGAIN:
 		return "too many requests to the broker process are stuck; see "
 		       "which maps hang";
+	case ETIMEDOUT:
+		return "no answer in time: its host is in error recovery, or "
+		       "the broker process is stuck";
 	case ENOENT:
 		return "there is no such node; does the guest's private /dev "
 		       "lack it?";
@@ -101,10 +104,12 @@ static const char *error_text(int error)
 	}
 }
 
-static int open_path(Execution *e, const MapPath *path, Command *attempt)
+static int open_path(Execution *e, const MapPath *path, int64_t share,
+		     Command *attempt)
 {
 	PrivilegedRequest request = {
 		.action = PRIVILEGED_OPEN_PATH,
+		.timeout = (uint32_t)(MAX(share, 0) / 1000),
 		.major = path->major,
 		.minor = path->minor,
 	};
@@ -136,12 +141,15 @@ static void send_down(void *data, const MapPath *path, size_t others, bool must,
 		      Command *attempt)
 {
 	Execution *e = data;
-	int64_t now;
+	int64_t now = g_get_monotonic_time();
 
 	attempt->block = true;
 	attempt->major = path->major;
 	attempt->minor = path->minor;
-	attempt->fd = open_path(e, path, attempt);
+	/* open() waits while the path's host is in error recovery. */
+	attempt->fd = open_path(
+		e, path, multipath_share(e->deadline - now, others, must),
+		attempt);
 	if (attempt->fd < 0)
 		return;
 	/* A path that does not answer leaves the others their share. */

@@ -22,6 +22,10 @@
 #include "multipathd.h"
 #include "packet.h"
 
+/* A broker that is well answers a request so many milliseconds after the
+ * request's own time at the latest. */
+#define GRACE 1000
+
 /* The one of the process; constant once threads exist. */
 static struct {
 	enum { NOBODY, OURSELVES, BROKER } executor;
@@ -134,14 +138,26 @@ static bool is_sound(const PrivilegedRequest *request,
 	       (!opened || is_path(fds[0], request));
 }
 
+static bool await_reply(int socket, int milliseconds)
+{
+	struct pollfd waiting = { .fd = socket, .events = POLLIN };
+
+	/* The threads that come here have all signals blocked. */
+	return poll(&waiting, 1, milliseconds) > 0;
+}
+
 static void receive(const PrivilegedRequest *request, int socket,
 		    PrivilegedReply *reply, int *ret_fd)
 {
 	int fds[PACKET_FDS_MAX];
 	size_t n_fds;
-	PacketResult result =
-		packet_receive(socket, reply, sizeof(*reply), fds, &n_fds);
+	PacketResult result;
 
+	if (!await_reply(socket, (int)request->timeout + GRACE)) {
+		*reply = (PrivilegedReply) { .error = ETIMEDOUT };
+		return;
+	}
+	result = packet_receive(socket, reply, sizeof(*reply), fds, &n_fds);
 	if (result == PACKET_RECEIVED && is_sound(request, reply, fds, n_fds)) {
 		if (n_fds > 0)
 			*ret_fd = fds[0];
@@ -182,7 +198,7 @@ static void call(const PrivilegedRequest *request, int map,
 	}
 	ours = ends[0];
 	sent = packet_send(broker.socket, request, sizeof(*request),
-			   (const int[]) { map, ends[1] }, 2, 0);
+			   (const int[]) { map, ends[1] }, 2, MSG_DONTWAIT);
 	reply->error = errno == ECONNRESET ? EPIPE : errno;
 	/* Ours only: then the end of the broker, or of its child, is seen. */
 	close(ends[1]);

@@ -11,6 +11,9 @@
 #include "packet.h"
 #include "testing.h"
 
+/* Far longer than anything takes that is to succeed, in milliseconds. */
+#define LONG 30000
+
 static PrivilegedRequest request;
 static PrivilegedReply reply;
 static int opened;
@@ -19,6 +22,8 @@ static void call(void)
 {
 	autofd map = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
+	if (request.timeout == 0)
+		request.timeout = LONG;
 	memset(&reply, 0x5a, sizeof(reply));
 	opened = 12345;
 	broker_call(&request, map, &reply, &opened);
@@ -212,6 +217,29 @@ static void test_dead(void)
 	close(ends[0]);
 }
 
+/* Nothing of a broker that is stuck is waited for longer than asked. */
+static void test_stuck(void)
+{
+	int ends[2], sent = 0;
+
+	g_assert_no_errno(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+	broker_use(ends[0]);
+	request = (PrivilegedRequest) { .action = PRIVILEGED_OPEN_PATH,
+					.timeout = 1 };
+	call();
+	g_assert_cmpint(reply.error, ==, ETIMEDOUT);
+	g_assert_cmpint(opened, ==, -1);
+	while (send(ends[0], "", 1, MSG_DONTWAIT) == 1)
+		sent++;
+	g_assert_cmpint(sent, >, 0);
+	call();
+	g_assert_cmpint(reply.error, ==, EAGAIN);
+	close(ends[0]);
+	close(ends[1]);
+	request = (PrivilegedRequest) { 0 };
+}
+
 /* The broker sees the end; who calls afterwards is told. */
 static void test_stop(void)
 {
@@ -239,6 +267,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/broker/nonsense", test_nonsense);
 	g_test_add_func("/broker/no-reply", test_no_reply);
 	g_test_add_func("/broker/dead", test_dead);
+	g_test_add_func("/broker/stuck", test_stuck);
 	g_test_add_func("/broker/stop", test_stop);
 	return g_test_run();
 }
