@@ -39,12 +39,12 @@ REAL := $(foreach test,$(REAL_TESTS),\
 
 LINT := 'lint:tests/lint'
 INSTALL_TEST := 'install:tests/install $(BUILD)'
-VM := 'vm:tests/vm/run --timeout 900 tests/vm/all $(BUILD)/qemu-pr-helper' \
-	'vm-reference:tests/vm/run --timeout 900 tests/vm/all --reference $(REFERENCE)' \
-	'vm-systemd:tests/vm/run --systemd --timeout 900 \
+VM := 'vm:tests/vm/run --timeout 1500 tests/vm/all $(BUILD)/qemu-pr-helper' \
+	'vm-reference:tests/vm/run --timeout 1500 tests/vm/all --reference $(REFERENCE)' \
+	'vm-systemd:tests/vm/run --systemd --timeout 1500 \
 		--before "tests/vm/systemd/before-boot $(BUILD)/qemu-pr-helper" \
 		tests/vm/all --in tests/vm/systemd $(BUILD)/qemu-pr-helper' \
-	'vm-multipath:tests/vm/run --timeout 900 tests/vm/all \
+	'vm-multipath:tests/vm/run --timeout 1500 tests/vm/all \
 		--in tests/vm/multipath $(BUILD)/qemu-pr-helper'
 # Emulated twice, so slow, and slower yet on a busy machine: no part of `make
 # check`. For the same reason it has so much time.
@@ -86,7 +86,7 @@ check-tsan: tsan-programs
 	@$(RUN_TAP) $(TSAN_TESTS)
 
 check-vm: all
-	@$(RUN_TAP) -j 1 -t 1000 $(VM)
+	@$(RUN_TAP) -t 1600 --one-by-one vm $(VM)
 
 .PHONY: check-guest
 check-guest: all
@@ -108,7 +108,8 @@ lint: docs
 
 # One call, so that there is one verdict.
 check: test-programs asan-programs tsan-programs
-	@$(RUN_TAP) -t 1000 $(VM) $(LINT) $(FAST_TESTS) $(ASAN_TESTS) $(TSAN_TESTS)
+	@$(RUN_TAP) -t 1600 --one-by-one vm $(VM) $(LINT) $(FAST_TESTS) \
+		$(ASAN_TESTS) $(TSAN_TESTS)
 
 .PHONY: demo
 demo: all
