@@ -14,6 +14,15 @@
 #include "backend.h"
 #include "disposal.h"
 
+/* Else recvmsg() would drop a byte sent with MSG_OOB, and close the descriptors
+ * that came with it, which may block. */
+static void take_urgent_bytes_in_line(int socket)
+{
+	int yes = 1;
+
+	setsockopt(socket, SOL_SOCKET, SO_OOBINLINE, &yes, sizeof(yes));
+}
+
 void channel_init(Channel *channel, int socket, Lanes *lanes)
 {
 	struct timeval patience = { .tv_usec = CHANNEL_PATIENCE };
@@ -25,6 +34,7 @@ void channel_init(Channel *channel, int socket, Lanes *lanes)
 	peer_get(socket, &channel->peer);
 	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience,
 		   sizeof(patience));
+	take_urgent_bytes_in_line(socket);
 }
 
 /* Hands the descriptors of one message to the session, or disposes of them. */

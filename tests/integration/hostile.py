@@ -101,6 +101,16 @@ def _():
             assert client.is_silent()
 
 
+@test("sockets that linger, with an urgent byte")
+def _():
+    # Where such a byte is not read like others, the kernel drops it with all that it brings.
+    with LingeringSockets(50, seconds=3) as lingering, daemon.client() as client:
+        lingering.hand_over(daemon, client, IN[:1], socket.MSG_OOB)
+        assert client.is_closed_by_peer()
+        until(closing, what="threads in close()")
+        serves_others()
+
+
 @test("sockets that linger, with the feature word")
 def _():
     with LingeringSockets(50, seconds=3) as lingering:

@@ -57,10 +57,10 @@ class LingeringSockets:
         for one in self.sockets:
             one.close()
 
-    def hand_over(self, helper, client, data):
+    def hand_over(self, helper, client, data, flags=0):
         """Send them with data; then they are the helper's alone."""
         with helper.frozen():
-            client.send(data, [one.fileno() for one in self.sockets])
+            client.send(data, [one.fileno() for one in self.sockets], flags)
             for one in self.sockets:
                 one.close()
         self.sockets = []

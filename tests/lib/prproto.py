@@ -118,12 +118,12 @@ class Client:
         """Read the daemon's 4 bytes of supported features."""
         return struct.unpack(">I", self.read(4))[0]
 
-    def send(self, data, fds=()):
+    def send(self, data, fds=(), flags=0):
         """Send bytes, with any number of descriptors on the first of them."""
         rest = memoryview(bytes(data))
         if fds:
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds).tobytes())
-            rest = rest[self.sock.sendmsg([rest], [rights]):]
+            rest = rest[self.sock.sendmsg([rest], [rights], flags):]
         if rest:
             self.sock.sendall(rest)
 

@@ -36,7 +36,8 @@ static int open_device(void)
 	return fd;
 }
 
-static void send_bytes(const uint8_t *bytes, size_t size, int fd, size_t count)
+static void send_flagged(const uint8_t *bytes, size_t size, int fd,
+			 size_t count, int flags)
 {
 	union {
 		char bytes[CMSG_SPACE(4 * sizeof(int))];
@@ -54,7 +55,12 @@ static void send_bytes(const uint8_t *bytes, size_t size, int fd, size_t count)
 		for (size_t i = 0; i < count; i++)
 			fds[i] = fd;
 	}
-	g_assert_cmpint(sendmsg(client, &message, 0), ==, size);
+	g_assert_cmpint(sendmsg(client, &message, flags), ==, size);
+}
+
+static void send_bytes(const uint8_t *bytes, size_t size, int fd, size_t count)
+{
+	send_flagged(bytes, size, fd, count, 0);
 }
 
 static void send_request(const uint8_t *cdb)
@@ -252,6 +258,23 @@ static void test_piece(void)
 	end();
 }
 
+/* A byte like any other, or the kernel would close its descriptor on the
+ * reader's time. */
+static void test_urgent_byte(void)
+{
+	Command *command;
+
+	start();
+	send_flagged(read_keys, 1, device, 1, MSG_OOB);
+	send_bytes(read_keys + 1, WIRE_CDB_SIZE - 1, -1, 0);
+	g_assert_true(read_command());
+	command = channel_take_command(&channel);
+	g_assert_cmpmem(command->cdb, WIRE_CDB_SIZE, read_keys, WIRE_CDB_SIZE);
+	g_assert_cmpint(command->fd, >=, 0);
+	command_free(command);
+	end();
+}
+
 /* The main loop refuses it, and tells so. */
 static void test_no_device(void)
 {
@@ -323,6 +346,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/channel/next/nothing", test_nothing);
 	g_test_add_func("/channel/next/parameter-list", test_parameter_list);
 	g_test_add_func("/channel/next/piece", test_piece);
+	g_test_add_func("/channel/urgent-byte", test_urgent_byte);
 	g_test_add_func("/channel/next/no-device", test_no_device);
 	g_test_add_func("/channel/next/breach", test_breach);
 	g_test_add_func("/channel/next/gone", test_gone);
