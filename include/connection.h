@@ -24,6 +24,9 @@ typedef struct ConnectionHost {
 	 * device; others may not add to what waits to be closed when that is
 	 * much. */
 	bool (*has_room)(struct ConnectionHost *host, bool proven);
+	/* Whether it has room for what one more thread may read, too, even if
+	 * all the clients come that may. */
+	bool (*has_room_for_thread)(struct ConnectionHost *host);
 } ConnectionHost;
 
 /* Takes the socket, a blocking one. NULL where it cannot be watched; the

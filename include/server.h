@@ -21,9 +21,6 @@ typedef struct ServerLimits {
 	int64_t command_timeout;  /* microseconds */
 } ServerLimits;
 
-/* How many clients a table of so many descriptors can serve; at least 1. */
-unsigned int server_clients(unsigned int descriptors);
-
 /* Borrows the poller, and takes the listening socket, on success. NULL with
  * *error set on failure. Starts no thread before the first client does. */
 Server *server_new(Poller *poller, int listener, const ServerLimits *limits,

@@ -21,7 +21,7 @@
 #include "error.h"
 #include "fd.h"
 #include "privileges.h"
-#include "server.h"
+#include "room.h"
 
 static void print(const char *verdict, const char *format, va_list arguments)
 {
@@ -134,7 +134,7 @@ static void check_descriptors(Check *check)
 {
 	const Options *options = check->options;
 	unsigned int limit = descriptors_raise_limit();
-	unsigned int clients = server_clients(limit);
+	unsigned int clients = room_clients(limit);
 
 	if (clients >= options->max_clients)
 		check_ok("open files: %u, enough for %u clients", limit,

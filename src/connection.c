@@ -96,7 +96,8 @@ static bool may_have_thread(const Connection *connection,
 
 	return connection->channel.proven &&
 	       command->arrival - connection->answered < CHANNEL_PATIENCE &&
-	       is_alone(host, command->arrival) && host->has_room(host, true);
+	       is_alone(host, command->arrival) &&
+	       host->has_room_for_thread(host);
 }
 
 static void submit(Connection *connection)

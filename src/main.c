@@ -21,6 +21,7 @@
 #include "options.h"
 #include "pidfile.h"
 #include "privileges.h"
+#include "room.h"
 #include "server.h"
 #include "signals.h"
 
@@ -107,7 +108,7 @@ static bool create_server(Daemon *daemon, GError **error)
 {
 	unsigned int descriptors = descriptors_raise_limit();
 	ServerLimits limits = {
-		.max_clients = server_clients(descriptors),
+		.max_clients = room_clients(descriptors),
 		.descriptors = descriptors,
 		.command_timeout = daemon->options.command_timeout,
 	};

@@ -11,7 +11,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "channel.h"
 #include "connection.h"
 #include "disposal.h"
 #include "error.h"
@@ -19,6 +18,7 @@
 #include "log.h"
 #include "rate-limit.h"
 #include "report.h"
+#include "room.h"
 #include "trace.h"
 
 /* Clients accepted in one turn of the loop. */
@@ -31,10 +31,6 @@
 /* An error of accept() may stay: it is told once in this time, in microseconds.
  */
 #define ERROR_INTERVAL ((int64_t)60 * 1000 * 1000)
-
-/* Own descriptors, and room for those of one hostile message. */
-#define DESCRIPTORS_RESERVED 512
-#define DESCRIPTORS_OWN      64
 
 /* With this part of the table waiting to be closed, only clients that have
  * used a device properly may send. */
@@ -63,14 +59,6 @@ struct Server {
 	void *drained_data;
 };
 
-/* Each client has its socket and the descriptor of its command. */
-unsigned int server_clients(unsigned int descriptors)
-{
-	if (descriptors < DESCRIPTORS_RESERVED + 2)
-		return 1;
-	return (descriptors - DESCRIPTORS_RESERVED) / 2;
-}
-
 static int open_spare(void)
 {
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -93,22 +81,34 @@ static bool is_full(const Server *server)
 	       server->limits.max_clients;
 }
 
+/* With so many clients. */
+static bool fit(const Server *server, unsigned int clients,
+		unsigned int messages)
+{
+	return room_for_messages(server->limits.descriptors, clients,
+				 worker_disowned(server->host.worker) +
+					 disposal_pending(),
+				 messages);
+}
+
 static bool has_room(ConnectionHost *host, bool proven)
 {
 	const Server *server = (Server *)host;
-	unsigned int pending = disposal_pending();
-	unsigned int used = DESCRIPTORS_OWN + 2 * server->clients.length +
-			    worker_disowned(host->worker) + pending;
-	/* Threads read on their own. */
-	unsigned int messages = 1 + worker_staying(host->worker);
 
-	if (!proven && pending > server->limits.descriptors / DISPOSAL_PART)
+	if (!proven &&
+	    disposal_pending() > server->limits.descriptors / DISPOSAL_PART)
 		return false;
-	/* A table that small has to do without. */
-	if (server->limits.descriptors < DESCRIPTORS_RESERVED + 2)
-		return true;
-	return used + messages * CHANNEL_DESCRIPTORS_MAX <=
-	       server->limits.descriptors;
+	/* Threads read on their own. */
+	return fit(server, server->clients.length,
+		   1 + worker_staying(host->worker));
+}
+
+static bool has_room_for_thread(ConnectionHost *host)
+{
+	const Server *server = (Server *)host;
+
+	return fit(server, server->limits.max_clients,
+		   2 + worker_staying(host->worker));
 }
 
 static void admit(Server *server, int client)
@@ -270,6 +270,7 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 	server->listener = (Watch) { .fd = listener, .ready = listener_ready };
 	host->ended = connection_ended;
 	host->has_room = has_room;
+	host->has_room_for_thread = has_room_for_thread;
 	host->lanes = lanes_new(JOB_THREADS_MAX);
 	host->poller = poller;
 	host->worker = worker_new(host->poller, host->lanes,

@@ -260,6 +260,29 @@ def _():
         until(lambda: is_served(small))
 
 
+@test("where the table is small, a client that threads would stay with cuts nobody off")
+def _():
+    if HARD < 4096:
+        skip(f"only {HARD} files may be open")
+    command = ["prlimit", "--nofile=2048:2048", program()]
+    with Daemon("-q", command=command, ready=False) as small, \
+            FakeDevice(payload=b"payload!") as quick, \
+            FakeDevice(payload=b"payload!", delay=500) as slow:
+        until(lambda: os.path.exists(small.socket))
+        clients = [small.client() for _ in range((2048 - 512) // 2)]
+        for client in clients[:4]:
+            for _ in range(3):          # one after the other: threads would stay with it now
+                client.command(IN, quick.fd)
+            client.request(IN, slow.fd)
+        for client in clients[4:]:
+            assert client.command(IN, quick.fd).payload == b"payload!"
+        for client in clients[:4]:
+            assert client.reply(IN).payload == b"payload!"
+            client.close()
+        for client in clients[4:]:
+            client.close()
+
+
 @test("without a free descriptor a client is turned away, and no busy loop")
 def _():
     own = max(daemon.descriptors()) + 1

@@ -334,14 +334,6 @@ static void test_end_gives_up(void)
 	end();
 }
 
-static void test_clients_of_table(void)
-{
-	g_assert_cmpuint(server_clients(20000), ==, (20000 - 512) / 2);
-	g_assert_cmpuint(server_clients(514), ==, 1);
-	g_assert_cmpuint(server_clients(513), ==, 1);
-	g_assert_cmpuint(server_clients(0), ==, 1);
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -357,6 +349,5 @@ int main(int argc, char **argv)
 	g_test_add_func("/server/drain/nobody", test_drain_nobody);
 	g_test_add_func("/server/end/waits", test_end_waits);
 	g_test_add_func("/server/end/gives-up", test_end_gives_up);
-	g_test_add_func("/server/clients-of-table", test_clients_of_table);
 	return g_test_run();
 }
