@@ -21,7 +21,9 @@
 #include "sysfs.h"
 
 /* multipathd's answer is waited for at most, and at least, so many
- * milliseconds: even past the deadline it has to get the old key back. */
+ * milliseconds: even past the deadline it has to get the old key back. In
+ * between half of what is left, so that there is time to say that it is silent.
+ */
 #define TELL_MAX 5000
 #define TELL_MIN 1000
 
@@ -184,7 +186,7 @@ static MultipathdAnswer tell(void *data, MultipathdVerb verb, uint64_t key,
 	Execution *e = data;
 	PrivilegedRequest request = {
 		.action = verb,
-		.timeout = (uint32_t)CLAMP(milliseconds_left(e), TELL_MIN,
+		.timeout = (uint32_t)CLAMP(milliseconds_left(e) / 2, TELL_MIN,
 					   TELL_MAX),
 		.key = key,
 		.aptpl = aptpl,

@@ -69,6 +69,12 @@ void multipath_warn_unregistered(const Multipath *m, size_t i, Outcome outcome)
 			"comes back, until then writes through it may "
 			"fail",
 			name, m->reason[i]);
+	else if (outcome == OUTCOME_CONFLICT)
+		multipath_warn(m,
+			       "path %s was not registered: another host has "
+			       "preempted the guest's key meanwhile, or has "
+			       "reserved the device",
+			       name);
 	else if (outcome != OUTCOME_GOOD)
 		multipath_warn(m,
 			       "the device refused to register path %s: "

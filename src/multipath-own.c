@@ -3,6 +3,7 @@
  * Commands of our own. The hard rule: a preemption names only a key that this
  * host is known to hold the reservation with.
  */
+#include "bytes.h"
 #include "multipath-step.h"
 
 static const uint8_t read_reservation_cdb[WIRE_CDB_SIZE] = {
@@ -58,8 +59,39 @@ bool multipath_is_by(const ScsiPrReservation *reservation, const Hold *hold)
 	       (!hold->type || hold->type == reservation->type);
 }
 
-void multipath_register_others(Multipath *m, size_t except, uint64_t key,
-			       bool aptpl)
+static bool has_key(const Command *keys, uint64_t key)
+{
+	const uint8_t *bytes = keys->data;
+	size_t size = keys->reply.size;
+
+	/* A list that is cut off may have it. */
+	if (size < 8 || be32_get(bytes + 4) > size - 8)
+		return true;
+	for (size_t at = 8; at + 8 <= 8 + (size_t)be32_get(bytes + 4); at += 8)
+		if (be64_get(bytes + at) == key)
+			return true;
+	return false;
+}
+
+static bool is_registered(Multipath *m, size_t i, uint64_t key)
+{
+	uint8_t cdb[WIRE_CDB_SIZE] = { SCSI_PERSISTENT_RESERVE_IN,
+				       SCSI_PR_IN_READ_KEYS };
+	bool got = false, found = false;
+
+	be16_put(cdb + 7, WIRE_DATA_MAX);
+	for (int tries = 0; !got && tries < MULTIPATH_TRIES; tries++) {
+		Command *attempt = multipath_request(cdb);
+
+		got = multipath_send(m, i, attempt) == OUTCOME_GOOD;
+		found = got && has_key(attempt, key);
+		command_free(attempt);
+	}
+	return found;
+}
+
+Outcome multipath_join(Multipath *m, size_t via, size_t i, uint64_t key,
+		       bool aptpl)
 {
 	const PrOut out = {
 		.service_action = SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY,
@@ -67,13 +99,21 @@ void multipath_register_others(Multipath *m, size_t except, uint64_t key,
 		.aptpl = aptpl,
 	};
 
+	/* Not asked for a path that could not be registered anyway. */
+	if (m->map.paths[i].running && !is_registered(m, via, key))
+		return OUTCOME_CONFLICT;
+	return multipath_do(m, i, &out);
+}
+
+void multipath_register_others(Multipath *m, size_t via, uint64_t key,
+			       bool aptpl)
+{
 	/* It is we who took them out. */
 	m->must = true;
-	for (size_t i = 0; i < m->map.n_paths; i++) {
-		if (i == except || !m->map.paths[i].running)
-			continue;
-		multipath_warn_unregistered(m, i, multipath_do(m, i, &out));
-	}
+	for (size_t i = 0; i < m->map.n_paths; i++)
+		if (i != via && m->map.paths[i].running)
+			multipath_warn_unregistered(
+				m, i, multipath_join(m, via, i, key, aptpl));
 	m->must = false;
 }
 

@@ -48,47 +48,60 @@ static Command *request(const Multipath *m, size_t i)
 	return multipath_clients_request(m);
 }
 
+static Outcome join(Multipath *m, size_t via, size_t i)
+{
+	return multipath_join(m, via, i, m->parameters.service_action_key,
+			      m->parameters.aptpl);
+}
+
 /* Paths that came back, or carry an older key of this host's, said conflict
  * where others took it. */
-static void register_rest(Multipath *m)
+static void register_rest(Multipath *m, size_t via)
 {
-	PrOut out = own_registration(m);
-
 	for (size_t i = 0; i < m->map.n_paths; i++)
 		if (m->outcome[i] == OUTCOME_CONFLICT)
-			m->outcome[i] = multipath_do(m, i, &out);
+			m->outcome[i] = join(m, via, i);
+}
+
+static bool find(const Map *map, const MapPath *path, size_t *ret_i)
+{
+	for (size_t i = 0; i < map->n_paths; i++) {
+		if (map->paths[i].major != path->major ||
+		    map->paths[i].minor != path->minor)
+			continue;
+		*ret_i = i;
+		return true;
+	}
+	return false;
 }
 
 /* What the path said that is path `i` now. */
 static Outcome bring_along(Multipath *now, size_t i, const Multipath *m)
 {
-	const MapPath *path = &now->map.paths[i];
+	size_t j;
 
-	for (size_t j = 0; j < m->map.n_paths; j++) {
-		if (m->map.paths[j].major != path->major ||
-		    m->map.paths[j].minor != path->minor)
-			continue;
-		g_strlcpy(now->reason[i], m->reason[j], sizeof(now->reason[i]));
-		return m->outcome[j];
-	}
-	return OUTCOME_UNREACHED;
+	if (!find(&m->map, &now->map.paths[i], &j))
+		return OUTCOME_UNREACHED;
+	g_strlcpy(now->reason[i], m->reason[j], sizeof(now->reason[i]));
+	return m->outcome[j];
 }
 
 /* Paths that joined the map, or came back, while the others were registered and
  * multipathd did not know to register them yet; and those that were only busy.
  * One that took all of its time gets no more. */
-static void register_late(Multipath *m)
+static void register_late(Multipath *m, size_t via)
 {
-	PrOut out = own_registration(m);
 	Multipath now = *m;
+	size_t now_via;
 
-	if (!m->world->read_map(m->world->data, &now.map))
+	if (!m->world->read_map(m->world->data, &now.map) ||
+	    !find(&now.map, &m->map.paths[via], &now_via))
 		return;
 	for (size_t i = 0; i < now.map.n_paths; i++) {
 		Outcome outcome = bring_along(&now, i, m);
 
 		if (outcome != OUTCOME_GOOD && outcome != OUTCOME_UNKNOWN)
-			outcome = multipath_do(&now, i, &out);
+			outcome = join(&now, now_via, i);
 		multipath_warn_unregistered(&now, i, outcome);
 	}
 }
@@ -151,11 +164,11 @@ static void set_key(Multipath *m, const MultipathdAnswer *before)
 		multipath_put_back(m, before);
 		return;
 	}
-	register_rest(m);
+	register_rest(m, i);
 	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
 			       "paths that come back may not be registered");
 	follow_key(m, i, before);
-	register_late(m);
+	register_late(m, i);
 }
 
 void multipath_register(Multipath *m)

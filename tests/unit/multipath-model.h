@@ -43,7 +43,9 @@ typedef struct Model {
 
 	int mute;     /* verb + 1 that multipathd does without a word, once */
 	bool revives; /* paths that are offline are alive at the second look */
-	const char *late_after; /* the command that takes so long that: */
+	const char *late_after;   /* the command that takes so long that: */
+	const char *fenced_after; /* our first of these: by the other host */
+	bool many_keys;           /* more than READ KEYS can return */
 	bool late;       /* the deadline has passed: only what must goes out */
 	bool no_preempt; /* the device has no room for it, say */
 
@@ -181,11 +183,30 @@ static uint8_t model_out(Model *m, unsigned int nexus, const Command *attempt)
 	}
 }
 
+static void model_keys(const Model *m, Command *attempt)
+{
+	uint8_t *next = attempt->data + 8;
+
+	for (unsigned int i = 0; i < NEXUSES; i++)
+		if (m->key[i]) {
+			be64_put(next, m->key[i]);
+			next += 8;
+		}
+	attempt->data[6] = m->many_keys ? 0x40 : 0;
+	attempt->data[7] = (uint8_t)(next - attempt->data - 8);
+	command_answer(attempt, SCSI_GOOD, NULL, 0,
+		       (size_t)(next - attempt->data));
+}
+
 static void model_in(const Model *m, Command *attempt)
 {
 	uint8_t bytes[SCSI_PR_RESERVATION_LENGTH] = { 0 };
 	size_t size = m->reserved ? sizeof(bytes) : 8;
 
+	if (attempt->pr.service_action == SCSI_PR_IN_READ_KEYS) {
+		model_keys(m, attempt);
+		return;
+	}
 	if (m->reserved) {
 		bytes[7] = 16;
 		if (!model_all_registrants(m))
@@ -227,9 +248,11 @@ static const char *model_word(const Command *attempt)
 					    "clear",    "preempt", "abort",
 					    "ignore",   "move",    "lost" };
 
-	return attempt->pr.opcode == SCSI_PERSISTENT_RESERVE_IN
-		       ? "read"
-		       : outs[attempt->pr.service_action];
+	if (attempt->pr.opcode == SCSI_PERSISTENT_RESERVE_IN)
+		return attempt->pr.service_action == SCSI_PR_IN_READ_KEYS
+			       ? "keys"
+			       : "read";
+	return outs[attempt->pr.service_action];
 }
 
 static void model_send(void *data, const MapPath *path, size_t others,
@@ -267,6 +290,13 @@ static void model_send(void *data, const MapPath *path, size_t others,
 		break;
 	}
 	model_execute(m, nexus, attempt);
+	if (m->fenced_after &&
+	    strcmp(model_word(attempt), m->fenced_after) == 0) {
+		memset(m->key, 0, OURS * sizeof(m->key[0]));
+		m->reserved = true;
+		m->holder = OTHER;
+		m->fenced_after = NULL;
+	}
 	m->late |= m->late_after &&
 		   strcmp(model_word(attempt), m->late_after) == 0;
 }

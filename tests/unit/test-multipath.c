@@ -62,8 +62,8 @@ typedef struct Scenario {
 	uint8_t held_type; /* 0: the command's */
 	bool loses_race;   /* to the other host, before a PREEMPT of ours */
 	int mute;          /* as in Model */
-	bool revives, no_preempt;
-	const char *late_after;
+	bool revives, no_preempt, many_keys;
+	const char *late_after, *fenced_after;
 
 	uint8_t action, type;
 	uint64_t rk, sark;
@@ -137,7 +137,7 @@ static const Scenario register_scenarios[] = {
 	  .action = REGISTER,
 	  .sark = K,
 	  .path = { ALIVE, DEAD },
-	  .trace = "get set(111) a:register b:register on b:ignore",
+	  .trace = "get set(111) a:register b:register on a:keys b:ignore",
 	  .after = { .key = { K }, .stored = K, .status = true },
 	  .warning = "(path b is dead)" },
 	{ .name = "all paths are dead",
@@ -170,13 +170,14 @@ static const Scenario register_scenarios[] = {
 	  .action = REGISTER,
 	  .rk = K,
 	  .sark = K2,
-	  .trace = "get set(222) a:register b:register a:ignore on hold?",
+	  .trace =
+		  "get set(222) a:register b:register b:keys a:ignore on hold?",
 	  .after = { .key = { K2, K2 }, .stored = K2, .status = true } },
 	{ .name = "the device refuses on one",
 	  .action = REGISTER,
 	  .sark = K,
 	  .path = { ALIVE, BROKEN },
-	  .trace = "get set(111) a:register b:register on b:ignore",
+	  .trace = "get set(111) a:register b:register on a:keys b:ignore",
 	  .after = { .key = { K }, .stored = K, .status = true },
 	  .warning = "path b" },
 	{ .name = "the device refuses",
@@ -268,8 +269,33 @@ static const Scenario register_scenarios[] = {
 	  .sark = K,
 	  .path = { OFFLINE },
 	  .revives = true,
-	  .trace = "get set(111) b:register on a:ignore",
+	  .trace = "get set(111) b:register on b:keys a:ignore",
 	  .after = REGISTERED },
+	{ .name = "another host preempts us before the last one",
+	  .before = { .key = { 0, 0, 0, KO } },
+	  .action = REGISTER,
+	  .sark = K,
+	  .path = { DEAD },
+	  .fenced_after = "register",
+	  .trace = "get set(111) a:register b:register on b:keys",
+	  .after = { .key = { 0, 0, 0, KO },
+		     .holder = BY_OTHER,
+		     .stored = K,
+		     .status = true },
+	  .warning = "another host has preempted" },
+	{ .name = "more keys than can be read",
+	  .before = { .key = { 0, 0, 0, KO } },
+	  .action = REGISTER,
+	  .sark = K,
+	  .path = { DEAD },
+	  .fenced_after = "register",
+	  .many_keys = true,
+	  .trace = "get set(111) a:register b:register on b:keys a:ignore",
+	  .after = { .key = { 0, 0, 0, KO },
+		     .holder = BY_OTHER,
+		     .stored = K,
+		     .status = true },
+	  .warning = "(path a is dead)" },
 	{ .name = "an answer is lost on one",
 	  .action = REGISTER,
 	  .sark = K,
@@ -303,7 +329,7 @@ static const Scenario register_scenarios[] = {
 	  .later_paths = 3,
 	  .action = IGNORE,
 	  .sark = K,
-	  .trace = "get set(111) a:ignore b:ignore on c:ignore",
+	  .trace = "get set(111) a:ignore b:ignore on a:keys c:ignore",
 	  .after = { .key = { K, K, K }, .stored = K, .status = true } },
 	{ .name = "ALL_TG_PT: one path per host",
 	  .n_paths = 3,
@@ -555,7 +581,7 @@ static const Scenario reserve_scenarios[] = {
 	  .action = RESERVE,
 	  .type = WERO,
 	  .rk = K,
-	  .trace = "a:reserve b:reserve a:read get a:preempt b:ignore "
+	  .trace = "a:reserve b:reserve a:read get a:preempt a:keys b:ignore "
 		   "b:ignore hold",
 	  .after = RESERVED_BY_A },
 	{ .name = "held by our key, but not known to be ours",
@@ -649,7 +675,7 @@ static const Scenario release_scenarios[] = {
 	  .type = WERO,
 	  .rk = K,
 	  .path = { DEAD },
-	  .trace = "a:release b:release b:read get b:preempt a:ignore "
+	  .trace = "a:release b:release b:read get b:preempt b:keys a:ignore "
 		   "b:release unhold",
 	  .after = { .key = { 0, K, 0, KO }, .stored = K, .status = true },
 	  .warning = "path a" },
@@ -664,7 +690,8 @@ static const Scenario release_scenarios[] = {
 	  .type = WERO,
 	  .rk = K,
 	  .path = { OFFLINE },
-	  .trace = "b:release c:release b:read get b:preempt c:ignore c:ignore "
+	  .trace = "b:release c:release b:read get b:preempt b:keys c:ignore "
+		   "c:ignore "
 		   "b:release unhold",
 	  .after = { .key = { 0, K, K, KO }, .stored = K, .status = true } },
 	{ .name = "the holder's path has left the map",
@@ -672,7 +699,7 @@ static const Scenario release_scenarios[] = {
 	  .action = RELEASE,
 	  .type = WERO,
 	  .rk = K,
-	  .trace = "a:release b:release a:read get a:preempt b:ignore "
+	  .trace = "a:release b:release a:read get a:preempt a:keys b:ignore "
 		   "b:ignore a:release unhold",
 	  .after = { .key = { K, K, 0, KO }, .stored = K, .status = true } },
 	{ .name = "held through a path that has left, and not known to be ours",
@@ -727,13 +754,29 @@ static const Scenario release_scenarios[] = {
 		     .status = true,
 		     .record = K } },
 	/* What our own preemption took out has to be registered again. */
+	{ .name = "another host preempts us in the middle",
+	  .before = RESERVED_BY_LEFT,
+	  .fenced_after = "preempt",
+	  .action = RELEASE,
+	  .type = WERO,
+	  .rk = K,
+	  .trace = "a:release b:release a:read get a:preempt a:keys "
+		   "a:release",
+	  .status = CHECK,
+	  .sense = UNKNOWN,
+	  .after = { .key = { 0, 0, 0, KO },
+		     .holder = BY_OTHER,
+		     .stored = K,
+		     .status = true,
+		     .record = K },
+	  .warning = "another host has preempted" },
 	{ .name = "the deadline passes in the middle",
 	  .before = RESERVED_BY_LEFT,
 	  .late_after = "preempt",
 	  .action = RELEASE,
 	  .type = WERO,
 	  .rk = K,
-	  .trace = "a:release b:release a:read get a:preempt b:ignore "
+	  .trace = "a:release b:release a:read get a:preempt a:keys b:ignore "
 		   "b:ignore",
 	  .status = CHECK,
 	  .sense = UNKNOWN,
@@ -976,7 +1019,7 @@ static const Scenario other_scenarios[] = {
 	  .type = WERO,
 	  .rk = K,
 	  .sark = K,
-	  .trace = "a:preempt get b:ignore b:ignore a:read hold",
+	  .trace = "a:preempt get a:keys b:ignore b:ignore a:read hold",
 	  .after = RESERVED_BY_A },
 	{ .name = "PREEMPT of ourselves, at the last moment",
 	  .before = RESERVED_BY_A,
@@ -985,7 +1028,7 @@ static const Scenario other_scenarios[] = {
 	  .type = WERO,
 	  .rk = K,
 	  .sark = K,
-	  .trace = "a:preempt get b:ignore b:ignore",
+	  .trace = "a:preempt get a:keys b:ignore b:ignore",
 	  .after = RESERVED_BY_A },
 	{ .name = "PREEMPT of all registrants",
 	  .before = { .key = { K, K, 0, KO },
@@ -995,7 +1038,7 @@ static const Scenario other_scenarios[] = {
 	  .action = PREEMPT,
 	  .type = WEAR,
 	  .rk = K,
-	  .trace = "a:preempt get b:ignore b:ignore a:read",
+	  .trace = "a:preempt get a:keys b:ignore b:ignore a:read",
 	  .after = { .key = { K, K },
 		     .holder = BY_A,
 		     .stored = K,
@@ -1080,7 +1123,9 @@ static void run_scenario(gconstpointer data)
 	m.mute = s->mute;
 	m.revives = s->revives;
 	m.no_preempt = s->no_preempt;
+	m.many_keys = s->many_keys;
 	m.late_after = s->late_after;
+	m.fenced_after = s->fenced_after;
 	memcpy(m.path, s->path, sizeof(m.path));
 	memcpy(m.attention, s->attention, sizeof(m.attention));
 	if (s->n_paths)
