@@ -95,8 +95,11 @@ static void register_late(Multipath *m, size_t via)
 	size_t now_via;
 
 	if (!m->world->read_map(m->world->data, &now.map) ||
-	    !find(&now.map, &m->map.paths[via], &now_via))
+	    !find(&now.map, &m->map.paths[via], &now_via)) {
+		for (size_t i = 0; i < m->map.n_paths; i++)
+			multipath_warn_unregistered(m, i, m->outcome[i]);
 		return;
+	}
 	for (size_t i = 0; i < now.map.n_paths; i++) {
 		Outcome outcome = bring_along(&now, i, m);
 
