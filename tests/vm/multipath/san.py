@@ -8,6 +8,7 @@ has made of a command can be looked at from outside, byte for byte.
 """
 import atexit
 import contextlib
+import fcntl
 import functools
 import mmap
 import os
@@ -42,6 +43,24 @@ READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
 RAW = "raw"
 # As LIO makes it of the hexadecimal digits of "serial-raw".
 RAW_WWID = "36001405eaa"
+
+
+# struct dm_ioctl of <linux/dm-ioctl.h>, what is said in it, and what stands before an answer.
+DM_IOCTL = struct.Struct("=3IIIIiIIIQ128s129s7x")
+DM_TABLE_STATUS = 0xC138FD0C
+DM_NOFLUSH = 1 << 11
+DM_TARGET = struct.Struct("=QQiI16s")
+
+
+def map_status(name):
+    """As dmsetup status has it, which takes a process each time."""
+    buffer = bytearray(16384)
+    DM_IOCTL.pack_into(buffer, 0, 4, 0, 0, len(buffer), DM_IOCTL.size, 0, 0, DM_NOFLUSH, 0, 0, 0,
+                       name.encode(), b"")
+    with open("/dev/mapper/control", "rb", buffering=0) as control:
+        fcntl.ioctl(control, DM_TABLE_STATUS, buffer)
+    start = DM_IOCTL.unpack_from(buffer)[4] + DM_TARGET.size
+    return buffer[start:buffer.index(0, start)].decode()
 
 
 def run(*command):
@@ -181,21 +200,29 @@ class San:
 
     def states(self):
         """{"sda": "A", "sdb": "F"}: what the kernel uses the map's paths for."""
-        status = run("dmsetup", "status", self.alias)
+        status = map_status(self.alias)
         return {os.path.basename(os.path.realpath(f"/sys/dev/block/{number}")): state
                 for number, state in re.findall(r" (\d+:\d+) ([AF])\b", status)}
 
     def wait_for_paths(self, wanted):
-        """Until exactly these paths carry I/O."""
+        """Until exactly these paths carry I/O, and multipathd has found the others dead.
+
+        A path that is back before multipathd has looked is none to it that was away.
+        """
         names = {path.name for path in wanted}
         try:
-            rig.wait_for(lambda: self._active() == names, f"{names} to be active")
+            rig.wait_for(lambda: self._active() == names == self._ready(), f"{names} to be active")
         except AssertionError:
             diag(f"{self.states()}\n{log()[-2000:]}")
             raise
 
     def _active(self):
         return {name for name, state in self.states().items() if state == "A"}
+
+    def _ready(self):
+        lines = Multipathd.ask('show paths raw format "%d %T"').splitlines()
+        ready = {line.split()[0] for line in lines if line.split()[1:] == ["ready"]}
+        return ready & {path.name for path in self.paths}
 
     def ask(self, verb, more=""):
         """Of multipathd, about this map."""
@@ -383,6 +410,7 @@ def start(makes=(rig.loop_disk,)):
     atexit.register(end, multipathd, sans)
     for san in sans:
         san.wait_for_paths(san.paths)
+    run("udevadm", "settle")
     return (multipathd, *sans)
 
 

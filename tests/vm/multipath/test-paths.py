@@ -101,8 +101,9 @@ def _(path):
         assert SAN.multipathd_key() == hex(NEW)
 
 
-@of_each_path("the {} path is deleted and found again under I/O")
-def _(path):
+@test("a path is deleted and found again under I/O")
+def _():
+    path = SAN.paths[0]
     with guest() as it:
         check(it.register(KEY), it.reserve(KEY))
         with san.Load(SAN) as load:
@@ -153,12 +154,12 @@ def _():
         assert SAN.keys() == sorted([KEY, KEY, OTHER])
 
 
-@of_each_path("the same while the {} path is dead")
-def _(path):
+@test("the same while a path is dead")
+def _():
     with guest() as it:
         other_host_reserves()
         check(it.register(KEY))
-        lose(path)
+        lose(SAN.paths[0])
         check(it.release(KEY))
         assert SAN.reservation() == (OTHER, KIND)
         assert SAN.keys() == sorted([KEY, KEY, OTHER])
@@ -169,8 +170,9 @@ def other_host_reserves():
           SAN.other_host(scsi.RESERVE, OTHER, kind=KIND))
 
 
-@of_each_path("preempted while the {} path is away, it is not registered again")
-def _(path):
+@test("preempted while a path is away, it is not registered again")
+def _():
+    path = SAN.paths[0]
     with guest() as it:
         check(it.register(KEY), it.reserve(KEY))
         lose(path)

@@ -32,32 +32,6 @@ def _():
     assert SAN.keys() == [1, 2, 3]
 
 
-@test("a path that fails is out of use, and in use again when it is back")
-def _():
-    SAN.clean()
-    first, second = SAN.paths
-    with san.Load(SAN) as load:
-        first.offline()
-        SAN.wait_for_paths([second])
-        load.goes_on()
-        first.online()
-        SAN.wait_for_paths([first, second])
-    assert not load.errors, load.errors
-
-
-@test("a path that is deleted and found again")
-def _():
-    SAN.clean()
-    first, second = SAN.paths
-    with san.Load(SAN) as load:
-        first.delete()
-        SAN.wait_for_paths([second])
-        load.goes_on()
-        first.rescan()
-        SAN.wait_for_paths([first, second])
-    assert not load.errors, load.errors
-
-
 @test("I/O on a path that is not registered fails where others are")
 def _():
     SAN.clean()
@@ -75,24 +49,6 @@ def _():
     assert SAN.ask("setprkey", f" key {KEY:x}") == "ok"
     assert SAN.multipathd_key() == f"{KEY:#x}"
     assert SAN.ask("unsetprkey") == "ok"
-
-
-@test("multipathd gone, restarted, and without reservation_key")
-def _():
-    SAN.clean()
-    MULTIPATHD.stop()
-    try:
-        SAN.ask("getprkey")
-        raise AssertionError("somebody answers")
-    except ConnectionRefusedError:
-        pass
-    MULTIPATHD.configure("# none")
-    MULTIPATHD.start()
-    assert SAN.ask("setprkey", f" key {KEY:x}") == "fail"
-    MULTIPATHD.configure()
-    MULTIPATHD.restart()
-    assert SAN.ask("setprkey", f" key {KEY:x}") == "ok"
-    SAN.clean()
 
 
 MULTIPATHD, SAN = san.start()
