@@ -50,7 +50,8 @@ bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 		Task *task);
 
 /* For a task that runs: its thread works for the lane no longer, and may wait
- * for something else. False: others wait for the lane, the thread is needed. */
+ * for something else, a moment: others may count on it. False: others wait for
+ * the lane, the thread is needed. */
 bool lanes_step_out(Lanes *lanes);
 
 /* As lanes_push(), by a task that has stepped out, and that returns now: its

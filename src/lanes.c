@@ -48,6 +48,7 @@ struct Lanes {
 	GQueue runnable;      /* of Lane.link */
 	GQueue idle;          /* of Sleeper.link; the last to sleep is first */
 	unsigned int coming;  /* threads woken or started to look for work */
+	unsigned int out;     /* threads that have stepped out */
 	unsigned int threads; /* all of them */
 	unsigned int ceiling;
 };
@@ -164,7 +165,10 @@ static void run_task(Lanes *lanes, Lane *lane, Task *task)
 	pthread_mutex_lock(&lanes->lock);
 	if (serving)
 		leave_lane(lanes);
-	lanes->coming -= returning;
+	else if (returning)
+		lanes->coming--;
+	else
+		lanes->out--;
 	returning = false;
 }
 
@@ -246,11 +250,12 @@ static bool start_thread(Lanes *lanes)
 	return ok;
 }
 
-/* True where the lane's tasks will be looked at some time. */
+/* True where the lane's tasks will be looked at some time. Threads that have
+ * stepped out are not away for long. */
 static bool is_served(const Lanes *lanes, const Lane *lane)
 {
 	return lane->running > 0 || lane->limits.patient ||
-	       lanes->coming >= lanes->runnable.length;
+	       lanes->coming + lanes->out >= lanes->runnable.length;
 }
 
 static Sleeper *push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
@@ -292,7 +297,10 @@ bool lanes_push_back(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 	bool accepted;
 
 	pthread_mutex_lock(&lanes->lock);
-	lanes->coming += !returning;
+	if (!returning) {
+		lanes->out--;
+		lanes->coming++;
+	}
 	returning = true;
 	sleeper = push(lanes, key, limits, task);
 	accepted = task->lane;
@@ -306,8 +314,10 @@ bool lanes_step_out(Lanes *lanes)
 
 	pthread_mutex_lock(&lanes->lock);
 	others = serving->tasks.length > 0;
-	if (!others)
+	if (!others) {
 		leave_lane(lanes);
+		lanes->out++;
+	}
 	pthread_mutex_unlock(&lanes->lock);
 	return !others;
 }

@@ -208,6 +208,37 @@ static void test_no_thread(void)
 	g_assert_cmpuint(atomic_load(&again.started), ==, 1);
 }
 
+/* At the ceiling, the thread that is out will be back for whoever comes; for
+ * one lane, as it is one thread. */
+static void test_awaited(void)
+{
+	Step first, same, further;
+
+	start(1);
+	step_init(&first, 1, 0);
+	step_init(&same, 1, 0);
+	step_init(&further, 2, 0);
+	push(&first, &one);
+	open_gate(&first.inside);
+	wait_until(atomic_load(&first.stepped_out));
+	push(&same, &one);
+	g_assert_false(lanes_push(lanes, 2, &one, &further.task));
+	g_assert_cmpuint(atomic_load(&same.started), ==, 0);
+	open_gate(&first.outside);
+	pass(&same);
+	wait_ended(&same);
+	/* It is out no longer. */
+	step_init(&same, 1, 1);
+	push(&same, &one);
+	wait_until(atomic_load(&same.started));
+	g_assert_false(lanes_push(lanes, 2, &one, &further.task));
+	pass(&same);
+	wait_until(atomic_load(&same.started) == 2);
+	g_assert_false(lanes_push(lanes, 2, &one, &further.task));
+	pass(&same);
+	wait_ended(&same);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -216,5 +247,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/step-out/push-back", test_push_back);
 	g_test_add_func("/step-out/push-elsewhere", test_push_elsewhere);
 	g_test_add_func("/step-out/no-thread", test_no_thread);
+	g_test_add_func("/step-out/awaited", test_awaited);
 	return g_test_run();
 }
