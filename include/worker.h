@@ -87,6 +87,9 @@ void worker_expire_all(Worker *worker);
 /* Jobs, disowned ones not counted. */
 unsigned int worker_outstanding(const Worker *worker);
 
+/* Those among them whose client has gone. */
+unsigned int worker_abandoned(const Worker *worker);
+
 /* Those among them whose threads may stay with the client. */
 unsigned int worker_staying(const Worker *worker);
 

@@ -85,9 +85,11 @@ static bool is_full(const Server *server)
 static bool fit(const Server *server, unsigned int clients,
 		unsigned int messages)
 {
-	return room_for_messages(server->limits.descriptors, clients,
-				 worker_disowned(server->host.worker) +
-					 disposal_pending(),
+	const Worker *worker = server->host.worker;
+	unsigned int others = worker_abandoned(worker) +
+			      worker_disowned(worker) + disposal_pending();
+
+	return room_for_messages(server->limits.descriptors, clients, others,
 				 messages);
 }
 

@@ -16,6 +16,7 @@ struct Worker {
 	GQueue outstanding; /* of Job.link, in the order in which they are due
 			     */
 	GSource *timer;     /* fires at, or before, the first of them */
+	unsigned int abandoned;
 	unsigned int staying;
 	unsigned int disowned;
 };
@@ -42,6 +43,7 @@ static void enqueue(Worker *worker, Job *job, int64_t due)
 static void forget(Worker *worker, Job *job)
 {
 	g_queue_unlink(&worker->outstanding, &job->link);
+	worker->abandoned -= job->recalled;
 	worker->staying -= job->stays;
 }
 
@@ -216,6 +218,7 @@ void worker_hurry_all(Worker *worker)
 void worker_abandon(Worker *worker, Job *job)
 {
 	job_take_client_away(job);
+	worker->abandoned++;
 	if (job_cancel(job))
 		command_free(steal_command(worker, job));
 }
@@ -239,6 +242,11 @@ void worker_expire_all(Worker *worker)
 unsigned int worker_outstanding(const Worker *worker)
 {
 	return worker->outstanding.length;
+}
+
+unsigned int worker_abandoned(const Worker *worker)
+{
+	return worker->abandoned;
 }
 
 unsigned int worker_staying(const Worker *worker)

@@ -491,6 +491,7 @@ static void test_abandon_queued(void)
 	job = submit(command);
 	worker_abandon(worker, job);
 	g_assert_cmpuint(worker_outstanding(worker), ==, THREADS);
+	g_assert_cmpuint(worker_abandoned(worker), ==, 0);
 	wait_until(descriptor_is_closed(witness));
 	close(witness);
 	release_occupied();
@@ -510,8 +511,10 @@ static void test_abandon_executing(void)
 	wait_executed(1);
 	worker_abandon(worker, job);
 	g_assert_cmpuint(worker_outstanding(worker), ==, 1);
+	g_assert_cmpuint(worker_abandoned(worker), ==, 1);
 	let_go(1);
 	command = next_answer();
+	g_assert_cmpuint(worker_abandoned(worker), ==, 0);
 	g_assert_true(command == given);
 	g_assert_null(command->connection);
 	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
@@ -531,6 +534,8 @@ static void test_abandon_then_deadline(void)
 	wait_executed(1);
 	worker_abandon(worker, job);
 	command = next_answer();
+	g_assert_cmpuint(worker_abandoned(worker), ==, 0);
+	g_assert_cmpuint(worker_disowned(worker), ==, 1);
 	g_assert_null(command->connection);
 	assert_refused(command, sense_outcome_unknown);
 	command_free(command);
