@@ -262,17 +262,18 @@ class San:
 
     def clean(self):
         """All paths back, no keys, no unit attentions, and nothing that multipathd remembers."""
+        self.ask("unsetprstatus")
+        self.ask("unsetprkey")
+        # First, because some path checkers read: a reservation makes their paths dead.
+        if self.keys():
+            self.other_host(scsi.REGISTER_AND_IGNORE_EXISTING_KEY, 0, 0xC1EA)
+            assert self.other_host(scsi.CLEAR, 0xC1EA) == "GOOD"
         for path in self.paths:
             if not os.path.exists(path.nexus.device):
                 path.rescan()
             elif rig.read(path.nexus.device + "/state") != "running":
                 path.online()
-        self.ask("unsetprstatus")
-        self.ask("unsetprkey")
         self.wait_for_paths(self.paths)
-        if self.keys():
-            self.other_host(scsi.REGISTER_AND_IGNORE_EXISTING_KEY, 0, 0xC1EA)
-            assert self.other_host(scsi.CLEAR, 0xC1EA) == "GOOD"
         assert (self.keys(), self.reservation()) == ([], None)
         for path in self.paths:
             with contextlib.closing(Descriptor(path.nexus)) as descriptor:
