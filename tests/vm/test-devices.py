@@ -92,9 +92,20 @@ def compare(direct, helped):
     return [pair for pair in zip(direct, helped) if allow(pair[0]) != allow(pair[1])]
 
 
+def has_timed_out(entries):
+    """Has the reference given a command up? It waits for 2 s, a busy machine for longer."""
+    return OPTIONS.reference and any("B/2E/02" in str(entry) for entry in entries)
+
+
 def same_through_helper(name, node):
     function = SCENARIOS[name]
-    differences = compare(play_directly(function, node), play_through_helper(function, node))
+    direct, helped = play_directly(function, node), play_through_helper(function, node)
+    for _ in range(3):
+        if not has_timed_out(helped):
+            break
+        diag("the reference has given up a command: once more")
+        direct, helped = play_directly(function, node), play_through_helper(function, node)
+    differences = compare(direct, helped)
     for direct, helped in differences:
         diag(f"device: {direct}\nhelper: {helped}")
     assert not differences
