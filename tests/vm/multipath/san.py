@@ -404,8 +404,9 @@ def start(makes=(rig.loop_disk,)):
     multipathd.configure()
     if not os.path.exists("/run/udev/control"):
         subprocess.run([UDEVD, "--daemon"], check=True, stderr=subprocess.DEVNULL)
-    # As at boot, for what was there before udevd.
-    run("udevadm", "trigger", "--subsystem-match=block", "--action=add")
+    # As at boot, for what was there before udevd; but other tests leave disks that hang.
+    run("udevadm", "trigger", "--action=add",
+        *[nexus.sd for san in sans for nexus in san.disk.nexus])
     run("udevadm", "settle")
     multipathd.start()
     atexit.register(end, multipathd, sans)
