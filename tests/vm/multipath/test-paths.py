@@ -154,7 +154,46 @@ def _():
         assert SAN.keys() == sorted([KEY, KEY, OTHER])
 
 
-@test("the same while a path is dead")
+@test("what is held through a path, deleted since, goes with RELEASE, a key, RESERVE, unregistering")
+def _():
+    path = SAN.paths[0]
+
+    def held_through_it():
+        SAN.clean()
+        assert SAN.other_host(scsi.REGISTER, 0, OTHER) == "GOOD"
+        check(it.register(KEY), it.reserve(KEY))
+        path.delete()
+        SAN.wait_for_paths([other for other in SAN.paths if other is not path])
+
+    def back():
+        path.rescan()
+        SAN.wait_for_paths(SAN.paths)
+
+    with guest() as it:
+        held_through_it()
+        check(it.release(KEY))
+        assert SAN.reservation() is None, SAN.reservation()
+        assert OTHER in SAN.keys() and KEY in SAN.keys(), SAN.keys()
+        back()
+        check(it.register(0, KEY))
+        held_through_it()
+        check(it.register(NEW, KEY))
+        assert SAN.reservation() == (NEW, KIND), SAN.reservation()
+        back()
+        check(it.register(0, NEW))
+        held_through_it()
+        check(it.reserve(KEY))
+        assert SAN.reservation() == (KEY, KIND), SAN.reservation()
+        back()
+        check(it.register(0, KEY))
+        held_through_it()
+        check(it.register(0, KEY))
+        assert SAN.reservation() is None, SAN.reservation()
+        assert OTHER in SAN.keys(), SAN.keys()
+        back()
+
+
+@test("RELEASE by who does not hold it, while a path is dead")
 def _():
     with guest() as it:
         other_host_reserves()
