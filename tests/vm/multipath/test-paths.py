@@ -154,7 +154,7 @@ def _():
         assert SAN.keys() == sorted([KEY, KEY, OTHER])
 
 
-@test("what is held through a path, deleted since, goes with RELEASE, a key, RESERVE, unregistering")
+@test("what is held through a path, deleted since, is the guest's to release or take along")
 def _():
     path = SAN.paths[0]
 
