@@ -412,6 +412,8 @@ def start(makes=(rig.loop_disk,)):
     atexit.register(end, multipathd, sans)
     for san in sans:
         san.wait_for_paths(san.paths)
+        node = "/dev/mapper/" + san.alias
+        rig.wait_for(lambda node=node: os.path.exists(node), node)
     run("udevadm", "settle")
     return (multipathd, *sans)
 
