@@ -276,4 +276,23 @@ def _():
         assert all(7900 < float(line.split()[-2]) < 9500 for line in lines), lines
 
 
+def main_loop_turns(daemon):
+    """How often its main thread has waited so far."""
+    lines = dict(line.split(":", 1) for line in daemon.proc("status").splitlines())
+    return int(lines["voluntary_ctxt_switches"])
+
+
+@test("a quick client is served by one thread, and the main loop sleeps")
+def _():
+    with Daemon() as daemon, FakeDevice() as device, daemon.client() as client:
+        def turns_of_100_commands():
+            before = main_loop_turns(daemon)
+            for _ in range(100):
+                assert str(client.command(IN, device.fd)) == "GOOD"
+            return main_loop_turns(daemon) - before
+
+        # A busy machine may keep the client waiting now and then, but not for ever.
+        until(lambda: turns_of_100_commands() < 50)
+
+
 main()
