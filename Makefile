@@ -65,6 +65,11 @@ CLIENT_SOURCES := $(wildcard src/client/*.c)
 # What the client shares with the daemon: the pure modules.
 SHARED_SOURCES := src/scsi.c src/scsi-names.c src/wire.c
 
+# One short line per command, unless it is asked for (V=1) or silenced (-s).
+V ?= 0
+say = $(if $(filter 0,$(V)),@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,\
+	echo '$(1) $(2)' &&) )
+
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 DAEMON_OBJECTS := $(call objects,$(DAEMON_SOURCES))
 CLIENT_OBJECTS := $(call objects,$(CLIENT_SOURCES) $(SHARED_SOURCES))
@@ -100,27 +105,28 @@ help:
 #: make install    into PREFIX (/usr/local), below DESTDIR
 #: make uninstall  what install did, undone
 #: make clean      remove build/
+#: V=1             with any of these: whole commands
 .PHONY: all
 all: $(BUILD)/qemu-pr-helper $(BUILD)/qemu-pr-client
 
 $(BUILD)/qemu-pr-helper: $(DAEMON_OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
 
 $(BUILD)/qemu-pr-client: $(CLIENT_OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
 $(BUILD)/fake/qemu-pr-helper: $(FAKE_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(MODULE_OBJECTS) \
 		$(filter-out %/main.o,$(CLIENT_OBJECTS))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(sort $^) $(PACKAGE_LIBS) -pthread
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(sort $^) $(PACKAGE_LIBS) -pthread
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # What was built with other flags, or for other paths, is built anew.
 # $(call remember,TEXT) changes the target only if the text is another.

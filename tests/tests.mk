@@ -135,7 +135,7 @@ clean:
 
 $(BUILD)/bench/bench-client: tests/bench/bench-client.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CLIENT_LIBS)
+	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CLIENT_LIBS)
 
 .PHONY: bench
 bench: all $(BUILD)/bench/bench-client

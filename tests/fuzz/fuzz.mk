@@ -48,7 +48,7 @@ REPLAYS := $(FUZZ_TARGETS:%=$(BUILD)/replay/%)
 $(REPLAYS): $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o \
 		$(BUILD)/obj/tests/fuzz/replay.o $(FUZZ_MODULES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
 
 .PHONY: replays
 replays: $(REPLAYS)
