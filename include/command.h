@@ -24,6 +24,7 @@ extern const ScsiSense sense_not_sent;        /* B/2E/01: retry is safe */
 extern const ScsiSense sense_outcome_unknown; /* B/2E/02: ask before retry */
 extern const ScsiSense sense_no_resources;    /* B/55/03: retry is safe */
 extern const ScsiSense sense_no_scsi_device;  /* B/00/06 */
+extern const ScsiSense sense_no_path;         /* B/05/00: retry is safe */
 extern const ScsiSense sense_not_supported;   /* 5/20/00 */
 
 /* Longest reason that an answer of the helper's own carries, with its NUL. */

@@ -27,9 +27,6 @@
 #define TELL_MAX 5000
 #define TELL_MIN 1000
 
-static const ScsiSense sense_no_path = { SCSI_SENSE_ABORTED_COMMAND, 0x05,
-					 0x00 };
-
 /* One command on one map. */
 typedef struct Execution {
 	Command *command;

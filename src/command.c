@@ -19,6 +19,7 @@ const ScsiSense sense_outcome_unknown = { SCSI_SENSE_ABORTED_COMMAND, 0x2e,
 const ScsiSense sense_no_resources = { SCSI_SENSE_ABORTED_COMMAND, 0x55, 0x03 };
 const ScsiSense sense_no_scsi_device = { SCSI_SENSE_ABORTED_COMMAND, 0x00,
 					 0x06 };
+const ScsiSense sense_no_path = { SCSI_SENSE_ABORTED_COMMAND, 0x05, 0x00 };
 const ScsiSense sense_not_supported = { SCSI_SENSE_ILLEGAL_REQUEST, 0x20,
 					0x00 };
 

@@ -13,10 +13,6 @@
  * does not use it up. */
 #define SHARE_LEAST ((int64_t)1500 * 1000)
 
-/* The device does not respond to selection, as SG_IO's "no connect". */
-static const ScsiSense sense_no_path = { SCSI_SENSE_ABORTED_COMMAND, 0x05,
-					 0x00 };
-
 static Outcome outcome_of_check(const Command *attempt)
 {
 	ScsiSense sense = { SCSI_SENSE_NO_SENSE };

@@ -35,7 +35,7 @@ static ScsiSense transport_sense(const sg_io_hdr_t *io)
 	switch (io->host_status) {
 	case HOST_NO_CONNECT:
 	case HOST_BAD_TARGET:
-		return (ScsiSense) { SCSI_SENSE_ABORTED_COMMAND, 0x05, 0x00 };
+		return sense_no_path;
 	case HOST_TIME_OUT:
 	case HOST_ABORT:
 	case HOST_ERROR:
