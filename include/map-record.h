@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "multipath.h"
+#include "multipath-world.h"
 
 Hold map_record_hold(const char *uuid);
 void map_record_set_hold(const char *uuid, Hold hold);

@@ -8,44 +8,7 @@
 #ifndef MULTIPATH_H
 #define MULTIPATH_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "command.h"
-#include "map.h"
-#include "multipathd.h"
-
-/* What this host holds on a map, as far as this process has seen it. Asked
- * before a reservation is taken off a path that is dead: never the only proof.
- */
-typedef struct Hold {
-	bool held;
-	uint64_t key;
-	uint8_t type; /* SPC-4 6.15.3.4 */
-} Hold;
-
-/* Blocking calls are made on the command's thread only. */
-typedef struct MultipathWorld {
-	/* The map as it is now. False: it has gone. */
-	bool (*read_map)(void *data, Map *ret_map);
-	/* Sends down a path, and answers the attempt, always. `others`: so many
-	 * paths have to be tried yet in the time that is left. `must`: sent
-	 * after the deadline, too. */
-	void (*send)(void *data, const MapPath *path, size_t others, bool must,
-		     Command *attempt);
-	/* Asks multipathd about this map. */
-	MultipathdAnswer (*tell)(void *data, MultipathdVerb verb, uint64_t key,
-				 bool aptpl);
-	/* The record of this map; kept by the world between commands. */
-	Hold (*hold_get)(void *data);
-	void (*hold_set)(void *data, Hold hold);
-	/* What the operator has to know although the command goes on. */
-	void (*warn)(void *data, const char *text);
-	void *data;
-} MultipathWorld;
-
-/* How much of the time that is left, in microseconds, one path gets. Pure. */
-int64_t multipath_share(int64_t left, size_t others, bool must);
+#include "multipath-world.h"
 
 /* Executes the command on the map, and answers it, always. */
 void multipath_execute(Command *command, const MultipathWorld *world);

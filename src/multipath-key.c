@@ -2,10 +2,10 @@
 /*
  * What multipathd has to know, and what the operator hears of it.
  */
+#include "multipath-key.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-
-#include "multipath-step.h"
 
 #define WARNING_SIZE 400
 
@@ -86,13 +86,9 @@ void multipath_warn_unregistered(const Multipath *m, size_t i, Outcome outcome)
 MultipathdResult multipath_tell_key(const Multipath *m, uint64_t key,
 				    bool aptpl)
 {
-	const MultipathWorld *world = m->world;
 	MultipathdVerb verb = key ? MULTIPATHD_SET_KEY : MULTIPATHD_UNSET_KEY;
-	MultipathdAnswer answer = world->tell(world->data, verb, key, aptpl);
 
-	if (answer.result != MULTIPATHD_OK)
-		multipath_refuse_without_multipathd(m, answer.result);
-	return answer.result;
+	return m->world->tell(m->world->data, verb, key, aptpl).result;
 }
 
 bool multipath_may_have_done(MultipathdResult result)
@@ -102,14 +98,8 @@ bool multipath_may_have_done(MultipathdResult result)
 
 void multipath_put_back(const Multipath *m, const MultipathdAnswer *before)
 {
-	Command *command = m->command;
-	Command *answer = command_new_substitute(command);
-
-	command_take_answer(answer, command);
 	if (multipath_tell_key(m, before->key, before->aptpl) != MULTIPATHD_OK)
 		multipath_warn(m, "multipathd could not be given the old key "
 				  "again: paths that come back may carry the "
 				  "wrong one; restart it");
-	command_take_answer(command, answer);
-	command_free(answer);
 }

@@ -3,19 +3,14 @@
  * Commands of our own. The hard rule: a preemption names only a key that this
  * host is known to hold the reservation with.
  */
+#include "multipath-own.h"
+
 #include "bytes.h"
-#include "multipath-step.h"
+#include "multipath-key.h"
 
 static const uint8_t read_reservation_cdb[WIRE_CDB_SIZE] = {
 	SCSI_PERSISTENT_RESERVE_IN,
-	SCSI_PR_IN_READ_RESERVATION,
-	0,
-	0,
-	0,
-	0,
-	0,
-	0,
-	SCSI_PR_RESERVATION_LENGTH
+	SCSI_PR_IN_READ_RESERVATION, [8] = SCSI_PR_RESERVATION_LENGTH
 };
 
 bool multipath_read_reservation(Multipath *m, size_t i,

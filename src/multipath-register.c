@@ -5,15 +5,13 @@
  * it registers the paths that come back, before they carry I/O; where the
  * device then refuses, multipathd gets the old key again.
  */
+#include "multipath-register.h"
+
 #include <glib.h>
 
-#include "multipath-step.h"
-
-/* One path that took the key is a registration. */
-static const uint8_t rank[OUTCOME_GOOD + 1] = {
-	[OUTCOME_UNREACHED] = 1, [OUTCOME_CONFLICT] = 2, [OUTCOME_REFUSED] = 3,
-	[OUTCOME_ATTENTION] = 4, [OUTCOME_UNKNOWN] = 5,  [OUTCOME_GOOD] = 6,
-};
+#include "multipath-key.h"
+#include "multipath-own.h"
+#include "multipath-unregister.h"
 
 /* ALL_TG_PT registers all ports of the target with the initiator port at
  * once: other paths of that host have the key. */
@@ -45,7 +43,7 @@ static Command *request(const Multipath *m, size_t i)
 	if (m->parameters.spec_i_pt &&
 	    multipath_count(m, OUTCOME_GOOD, NULL) > 0)
 		return multipath_own_request(m, &out);
-	return multipath_clients_request(m);
+	return multipath_clients_request(m, i);
 }
 
 static Outcome join(Multipath *m, size_t via, size_t i)
@@ -158,11 +156,14 @@ static void set_key(Multipath *m, const MultipathdAnswer *before)
 		m, m->parameters.service_action_key, m->parameters.aptpl);
 	size_t i;
 
-	if (multipath_may_have_done(result))
-		multipath_put_back(m, before);
-	if (result != MULTIPATHD_OK)
+	if (result != MULTIPATHD_OK) {
+		multipath_refuse_without_multipathd(m, result);
+		if (multipath_may_have_done(result))
+			multipath_put_back(m, before);
 		return;
-	if (!multipath_on_all_paths(m, request, rank) ||
+	}
+	/* One path that took the key is a registration. */
+	if (!multipath_on_all_paths(m, request, NULL) ||
 	    multipath_count(m, OUTCOME_GOOD, &i) == 0) {
 		multipath_put_back(m, before);
 		return;

@@ -4,9 +4,10 @@
  * (SPC-4 5.12.11.2): on the others it is GOOD and does nothing. The hard rule:
  * GOOD for the guest means that its reservation is gone.
  */
-#include <glib.h>
+#include "multipath-release.h"
 
-#include "multipath-step.h"
+#include "multipath-key.h"
+#include "multipath-own.h"
 
 /* A refusal by any path may be the holder's word; so may a conflict, which some
  * targets answer for a wrong type. What lost paths would have said is found out
@@ -15,12 +16,6 @@ static const uint8_t rank[OUTCOME_GOOD + 1] = {
 	[OUTCOME_UNREACHED] = 1, [OUTCOME_UNKNOWN] = 2, [OUTCOME_GOOD] = 3,
 	[OUTCOME_CONFLICT] = 4,  [OUTCOME_REFUSED] = 5, [OUTCOME_ATTENTION] = 6,
 };
-
-static Command *request(const Multipath *m, size_t i)
-{
-	(void)i;
-	return multipath_clients_request(m);
-}
 
 /* The type tells as well: RELEASE with another one than the reservation's is an
  * error (SPC-4 5.12.11.2.2), also where only a lost path could say so. */
@@ -83,7 +78,7 @@ void multipath_release(Multipath *m)
 {
 	size_t i;
 
-	if (multipath_on_all_paths(m, request, rank) &&
+	if (multipath_on_all_paths(m, multipath_clients_request, rank) &&
 	    multipath_count(m, OUTCOME_REFUSED, NULL) == 0 &&
 	    multipath_count(m, OUTCOME_ATTENTION, NULL) == 0 &&
 	    multipath_count(m, OUTCOME_GOOD, &i) > 0)

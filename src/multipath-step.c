@@ -9,10 +9,6 @@
 
 #include "bytes.h"
 
-/* SG_IO's shortest timeout and its margin, in microseconds. A path that is well
- * does not use it up. */
-#define SHARE_LEAST ((int64_t)1500 * 1000)
-
 static Outcome outcome_of_check(const Command *attempt)
 {
 	ScsiSense sense = { SCSI_SENSE_NO_SENSE };
@@ -58,8 +54,9 @@ Outcome multipath_outcome(const Command *attempt)
 	}
 }
 
-Command *multipath_clients_request(const Multipath *m)
+Command *multipath_clients_request(const Multipath *m, size_t i)
 {
+	(void)i;
 	return command_new_substitute(m->command);
 }
 
@@ -117,13 +114,6 @@ Outcome multipath_do(Multipath *m, size_t i, const PrOut *out)
 	return outcome;
 }
 
-int64_t multipath_share(int64_t left, size_t others, bool must)
-{
-	int64_t share = MAX(left / (int64_t)(others + 1), SHARE_LEAST);
-
-	return must ? share : MIN(share, left);
-}
-
 static void refuse_without_path(Multipath *m)
 {
 	command_refuse(m->command, sense_no_path, "the map has no path");
@@ -135,7 +125,7 @@ Outcome multipath_on_one_path(Multipath *m, size_t *ret_path)
 
 	refuse_without_path(m);
 	for (size_t i = 0; i < m->map.n_paths; i++) {
-		Command *attempt = multipath_clients_request(m);
+		Command *attempt = multipath_clients_request(m, i);
 		Outcome outcome = multipath_send(m, i, attempt);
 		bool final = outcome == OUTCOME_GOOD ||
 			     outcome == OUTCOME_REFUSED ||
@@ -178,6 +168,11 @@ static Outcome ask(Multipath *m, MultipathRequest *request, size_t i,
 	return outcome;
 }
 
+static bool is_better(Outcome outcome, Outcome best, const uint8_t *rank)
+{
+	return rank ? rank[outcome] > rank[best] : outcome > best;
+}
+
 bool multipath_on_all_paths(Multipath *m, MultipathRequest *request,
 			    const uint8_t rank[OUTCOME_GOOD + 1])
 {
@@ -193,7 +188,7 @@ bool multipath_on_all_paths(Multipath *m, MultipathRequest *request,
 		is_final = is_first && (outcome == OUTCOME_REFUSED ||
 					outcome == OUTCOME_ATTENTION);
 		is_first = is_first && !answered(outcome);
-		if (attempt && (is_final || rank[outcome] > rank[best])) {
+		if (attempt && (is_final || is_better(outcome, best, rank))) {
 			command_take_answer(m->command, attempt);
 			best = outcome;
 		}

@@ -4,20 +4,12 @@
  * the device does, or it would register a path that comes back in between;
  * where the device then refuses, multipathd gets it again.
  */
+#include "multipath-unregister.h"
+
 #include <glib.h>
 
-#include "multipath-step.h"
-
-static const uint8_t rank[OUTCOME_GOOD + 1] = {
-	[OUTCOME_UNREACHED] = 1, [OUTCOME_CONFLICT] = 2, [OUTCOME_REFUSED] = 3,
-	[OUTCOME_ATTENTION] = 4, [OUTCOME_UNKNOWN] = 5,  [OUTCOME_GOOD] = 6,
-};
-
-static Command *request(const Multipath *m, size_t i)
-{
-	(void)i;
-	return multipath_clients_request(m);
-}
+#include "multipath-key.h"
+#include "multipath-own.h"
 
 static void remember_key(const Multipath *m, const MultipathdAnswer *before)
 {
@@ -30,19 +22,20 @@ static void remember_key(const Multipath *m, const MultipathdAnswer *before)
 
 static bool forget_key(const Multipath *m, const MultipathdAnswer *before)
 {
-	MultipathdResult status =
+	MultipathdResult result =
 		multipath_tell(m, MULTIPATHD_UNSET_STATUS).result;
-	MultipathdResult key = status;
+	bool status_is_off = result == MULTIPATHD_OK;
 
-	if (status == MULTIPATHD_OK)
-		key = multipath_tell_key(m, 0, false);
-	else
-		multipath_refuse_without_multipathd(m, status);
-	if (multipath_may_have_done(key))
+	if (status_is_off)
+		result = multipath_tell_key(m, 0, false);
+	if (result == MULTIPATHD_OK)
+		return true;
+	multipath_refuse_without_multipathd(m, result);
+	if (multipath_may_have_done(result))
 		remember_key(m, before);
-	else if (key != status && before->key)
+	else if (status_is_off && before->key)
 		multipath_tell(m, MULTIPATHD_SET_STATUS);
-	return key == MULTIPATHD_OK;
+	return false;
 }
 
 /* A path with another key of this host's than the guest named. */
@@ -116,7 +109,7 @@ void multipath_unregister(Multipath *m, const MultipathdAnswer *before)
 
 	if (!forget_key(m, before))
 		return;
-	if (!multipath_on_all_paths(m, request, rank) ||
+	if (!multipath_on_all_paths(m, multipath_clients_request, NULL) ||
 	    multipath_count(m, OUTCOME_GOOD, &i) == 0) {
 		remember_key(m, before);
 		return;

@@ -7,7 +7,10 @@
 
 #include <glib.h>
 
-#include "multipath-step.h"
+#include "multipath-key.h"
+#include "multipath-own.h"
+#include "multipath-register.h"
+#include "multipath-release.h"
 
 static const ScsiSense sense_invalid_field = { SCSI_SENSE_ILLEGAL_REQUEST, 0x24,
 					       0x00 };
@@ -139,11 +142,14 @@ static Action *action_of(Multipath *m)
 void multipath_execute(Command *command, const MultipathWorld *world)
 {
 	Multipath m = { .world = world, .command = command };
+	Action *action;
 
-	if (world->read_map(world->data, &m.map))
-		action_of (&m)(&m);
-	else
-		command_refuse(command, sense_no_scsi_device,
-			       "the multipath map has gone, or its paths "
-			       "cannot be read");
+	if (world->read_map(world->data, &m.map)) {
+		action = action_of(&m);
+		action(&m);
+		return;
+	}
+	command_refuse(command, sense_no_scsi_device,
+		       "the multipath map has gone, or its paths cannot be "
+		       "read");
 }

@@ -10,6 +10,7 @@
 
 #include "bytes.h"
 #include "multipath-step.h"
+#include "multipath.h"
 #include "testing.h"
 
 #define OURS    3
