@@ -1,36 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who may come in, and how everybody goes. The hard rule: whatever the limits
- * are, the loop neither stops accepting for good nor spins.
+ * Who may come in, and how everybody goes. The hard rule: a client that was let
+ * in is answered, or told that it is not, within the patience of the drain.
  */
 #include "server.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <glib-unix.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
+#include <glib.h>
 
+#include "acceptor.h"
 #include "connection.h"
 #include "disposal.h"
-#include "error.h"
-#include "fd.h"
 #include "log.h"
-#include "rate-limit.h"
 #include "report.h"
 #include "room.h"
 #include "trace.h"
-
-/* Clients accepted in one turn of the loop. */
-#define ACCEPT_BATCH 32
-
-/* How long to leave the listening socket alone when no descriptor is to be
- * had, in milliseconds. */
-#define PAUSE 100
-
-/* An error of accept() may stay: it is told once in this time, in microseconds.
- */
-#define ERROR_INTERVAL ((int64_t)60 * 1000 * 1000)
 
 /* With this part of the table waiting to be closed, only clients that have
  * used a device properly may send. */
@@ -46,32 +29,14 @@
 
 struct Server {
 	ConnectionHost host; /* must be first */
-	Watch listener;
-	bool listening;
+	Acceptor acceptor;
 	ServerLimits limits;
 	GQueue clients; /* of Connection */
-	int spare;      /* given up to accept, and refuse, when full */
-	RateLimit errors;
-	guint pause;    /* a timer that ends a pause */
 	guint patience; /* a timer that ends the drain */
 	guint quiet;    /* a timer, while it drains */
 	void (*drained)(void *data);
 	void *drained_data;
 };
-
-static int open_spare(void)
-{
-	return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-static void refuse(Server *server, int *client, const char *why)
-{
-	Peer peer;
-
-	peer_get(*client, &peer);
-	report_peer(&peer, why);
-	disposal_close_socket(server->host.lanes, client);
-}
 
 /* Clients whose sockets are still being closed count: whoever makes closing
  * slow must not get around the limit. */
@@ -113,94 +78,25 @@ static bool has_room_for_thread(ConnectionHost *host)
 		   2 + worker_staying(host->worker));
 }
 
-static void admit(Server *server, int client)
+static void admit(int client, void *data)
 {
+	Server *server = data;
 	Connection *connection;
 
 	if (is_full(server)) {
-		refuse(server, &client,
-		       server->limits.by_descriptors
-			       ? "is one too many for the limit on open files, "
-				 "its connection was closed"
-			       : "is one too many: --max-clients is reached, "
-				 "its connection was closed");
+		acceptor_refuse(
+			&server->acceptor, client,
+			server->limits.by_descriptors
+				? "is one too many for the limit on open "
+				  "files, its connection was closed"
+				: "is one too many: --max-clients is reached, "
+				  "its connection was closed");
 		return;
 	}
 	connection = connection_new(&server->host, client);
 	if (connection)
 		g_queue_push_tail_link(&server->clients,
 				       connection_link(connection));
-}
-
-static gboolean end_pause(gpointer data)
-{
-	Server *server = data;
-
-	server->pause = 0;
-	poller_modify(server->host.poller, &server->listener, EPOLLIN);
-	return G_SOURCE_REMOVE;
-}
-
-static void pause_listening(Server *server)
-{
-	poller_modify(server->host.poller, &server->listener, 0);
-	server->pause = g_timeout_add(PAUSE, end_pause, server);
-}
-
-static int accept_client(Server *server)
-{
-	return accept4(server->listener.fd, NULL, NULL, SOCK_CLOEXEC);
-}
-
-/* The descriptor table is full: without a free descriptor a client cannot even
- * be turned away, and would keep the listening socket readable for ever. */
-static void accept_with_spare(Server *server)
-{
-	int client;
-
-	fd_clear(&server->spare);
-	client = accept_client(server);
-	if (client >= 0)
-		refuse(server, &client,
-		       "was turned away: no file descriptor is left");
-	pause_listening(server);
-}
-
-static void accept_failed(Server *server)
-{
-	switch (errno) {
-	case EAGAIN:
-	case EINTR:
-	case ECONNABORTED:
-		return;
-	case EMFILE:
-	case ENFILE:
-		accept_with_spare(server);
-		return;
-	default:
-		if (rate_limit_admit(&server->errors, g_get_monotonic_time()))
-			log_message(LOG_LEVEL_ERROR,
-				    "cannot accept a client: %m");
-		pause_listening(server);
-	}
-}
-
-static void listener_ready(Watch *watch, uint32_t events)
-{
-	Server *server = (Server *)((char *)watch - offsetof(Server, listener));
-	int client;
-
-	(void)events;
-	if (server->spare < 0)
-		server->spare = open_spare();
-	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		client = accept_client(server);
-		if (client < 0) {
-			accept_failed(server);
-			return;
-		}
-		admit(server, client);
-	}
 }
 
 static void finish_if_drained(Server *server)
@@ -267,9 +163,8 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 	ConnectionHost *host = &server->host;
 
 	server->limits = *limits;
-	server->errors = (RateLimit) { .interval = ERROR_INTERVAL, .burst = 1 };
-	server->spare = open_spare();
-	server->listener = (Watch) { .fd = listener, .ready = listener_ready };
+	server->acceptor =
+		(Acceptor) { .admit = admit, .data = server, .spare = -1 };
 	host->ended = connection_ended;
 	host->has_room = has_room;
 	host->has_room_for_thread = has_room_for_thread;
@@ -277,28 +172,12 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 	host->poller = poller;
 	host->worker = worker_new(host->poller, host->lanes,
 				  limits->command_timeout, &events, error);
-	if (!host->worker) {
-		server_free(server);
-		return NULL;
-	}
-	server->listening =
-		poller_add(host->poller, &server->listener, EPOLLIN);
-	if (!server->listening) {
-		error_set_errno(error, "cannot watch the listening socket");
+	if (!host->worker || !acceptor_start(&server->acceptor, poller,
+					     host->lanes, listener, error)) {
 		server_free(server);
 		return NULL;
 	}
 	return server;
-}
-
-static void stop_listening(Server *server)
-{
-	g_clear_handle_id(&server->pause, g_source_remove);
-	if (!server->listening)
-		return;
-	server->listening = false;
-	poller_remove(server->host.poller, &server->listener);
-	disposal_close(server->host.lanes, &server->listener.fd);
 }
 
 static gboolean end_patience(gpointer data)
@@ -334,7 +213,7 @@ void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 
 	trace(server_drain, "clients=%u outstanding=%u", server->clients.length,
 	      worker_outstanding(server->host.worker));
-	stop_listening(server);
+	acceptor_stop(&server->acceptor);
 	worker_hurry_all(server->host.worker);
 	server->drained = drained;
 	server->drained_data = data;
@@ -352,13 +231,12 @@ void server_free(Server *server)
 {
 	if (!server)
 		return;
-	stop_listening(server);
+	acceptor_stop(&server->acceptor);
 	g_clear_handle_id(&server->patience, g_source_remove);
 	g_clear_handle_id(&server->quiet, g_source_remove);
 	while (server->clients.length > 0)
 		connection_free(g_queue_pop_head_link(&server->clients)->data);
 	disposal_wait(DISPOSAL_PATIENCE);
 	worker_free(server->host.worker);
-	fd_clear(&server->spare);
 	g_free(server);
 }
