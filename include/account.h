@@ -19,4 +19,10 @@ bool account_user(const char *text, uid_t *ret_user, gid_t *ret_group,
 
 bool account_group(const char *text, gid_t *ret_group, GError **error);
 
+/* Whether uid 0 gives that up by becoming `user`. */
+static inline bool account_leaves_root(uid_t user)
+{
+	return user != ACCOUNT_UNCHANGED && user != 0;
+}
+
 #endif

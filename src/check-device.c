@@ -3,6 +3,8 @@
  * What a device is, whether the helper would serve it, and whether it answers
  * the commands. A map is looked at path by path, as the helper does it.
  */
+#include "check-device.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
@@ -12,7 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "check-multipathd.h"
 #include "command.h"
 #include "fd.h"
 #include "privileged.h"
@@ -70,7 +72,7 @@ static char *outcome(const Command *command)
 	return g_strdup(scsi_status_name(command->reply.status));
 }
 
-void check_keys(Check *check, const char *name, int fd)
+static void check_keys(Check *check, const char *name, int fd)
 {
 	Command *command = read_keys(fd);
 	g_autofree char *text = NULL;

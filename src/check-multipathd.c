@@ -2,11 +2,12 @@
 /*
  * multipathd is asked and never told.
  */
+#include "check-multipathd.h"
+
 #include <glib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "check.h"
 #include "multipath-conf.h"
 #include "multipathd.h"
 

@@ -2,6 +2,8 @@
 /*
  * Who has the socket, and whom its permissions let in.
  */
+#include "check-socket.h"
+
 #include <errno.h>
 #include <glib.h>
 #include <grp.h>
@@ -13,7 +15,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "check.h"
 #include "fd.h"
 #include "peer.h"
 #include "wire.h"

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <glib.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,39 +16,14 @@
 
 #include "account.h"
 #include "backend.h"
+#include "check-device.h"
+#include "check-multipathd.h"
+#include "check-socket.h"
 #include "descriptors.h"
 #include "error.h"
 #include "fd.h"
 #include "privileges.h"
 #include "room.h"
-
-static void print(const char *verdict, const char *format, va_list arguments)
-{
-	g_autofree char *text = g_strdup_vprintf(format, arguments);
-
-	printf("%-4s %s\n", verdict, text);
-	/* What comes next may block. */
-	fflush(stdout);
-}
-
-void check_ok(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	print("ok", format, arguments);
-	va_end(arguments);
-}
-
-void check_fix(Check *check, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	print("FIX", format, arguments);
-	va_end(arguments);
-	check->to_fix++;
-}
 
 /* In the child: the last thing it does. */
 static void trial(const Options *options, int errors)
@@ -104,7 +78,7 @@ static void check_privileges(Check *check)
 		check_ok("privileges: CAP_SYS_RAWIO as user %u; multipath maps "
 			 "need a start as root",
 			 geteuid());
-	else if (options->user == ACCOUNT_UNCHANGED)
+	else if (!account_leaves_root(options->user))
 		check_ok("privileges: CAP_SYS_RAWIO as root");
 	else
 		check_ok("privileges: CAP_SYS_RAWIO as user %u; a second "

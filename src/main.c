@@ -85,7 +85,7 @@ static void start_broker(const Daemon *daemon)
 
 	if (geteuid() != 0)
 		return;
-	if (user == ACCOUNT_UNCHANGED || user == 0)
+	if (!account_leaves_root(user))
 		broker_not_needed();
 	else if (!broker_start(&error))
 		log_message(LOG_LEVEL_WARNING,

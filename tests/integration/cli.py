@@ -8,7 +8,7 @@ the first kilobyte of it to its user, and a journal entry has one line.
 import os
 import re
 
-from daemon import Daemon, read, run, scratch
+from daemon import Daemon, need_root, read, run, scratch
 import scsi
 from tap import main, test
 
@@ -204,6 +204,14 @@ def _():
     assert any("pr.sock: free" in line for line in lines), lines
     status, lines = checked("--max-clients=1000000")
     assert status == 1 and any("LimitNOFILE=" in line for line in lines), lines
+
+
+@test("--check knows who the helper will be")
+def _():
+    need_root("to become another user")
+    for user, words in (("root", "as root"), ("nobody", "a second process stays root")):
+        line = checked("-u", user)[1][0]
+        assert line.startswith("ok   privileges:") and words in line, line
 
 
 @test("--check binds nothing, and tells a socket that is served")

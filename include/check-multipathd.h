@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * multipathd, as multipath maps need it.
+ */
+#ifndef CHECK_MULTIPATHD_H
+#define CHECK_MULTIPATHD_H
+
+#include "check-report.h"
+#include "map.h"
+
+/* For this map; NULL: for none in particular. */
+void check_multipathd(Check *check, const Map *map);
+
+#endif
