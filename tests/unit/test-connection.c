@@ -12,6 +12,7 @@
 #include "bytes.h"
 #include "capture.h"
 #include "disposal.h"
+#include "looping.h"
 
 static ConnectionHost host;
 static Connection *connection;
@@ -81,12 +82,6 @@ static void end(void)
 	capture_end(&logged);
 }
 
-static void turn(void)
-{
-	while (g_main_context_iteration(NULL, FALSE))
-		;
-}
-
 /* Bytes of the connection's, once there are so many; or fewer, at its end. */
 static size_t hear(uint8_t *bytes, size_t size)
 {
@@ -134,7 +129,7 @@ static void shake_hands(void)
 	g_assert_cmpuint(hear(bytes, 4), ==, 4);
 	g_assert_cmphex(be32_get(bytes), ==, 0);
 	say(bytes, 4, -1);
-	turn();
+	run_pending();
 }
 
 static const uint8_t read_keys[WIRE_CDB_SIZE] = {
@@ -190,7 +185,7 @@ static void test_breach(void)
 	start();
 	shake_hands();
 	say(inquiry, sizeof(inquiry), device);
-	turn();
+	run_pending();
 	g_assert_cmpuint(ended, ==, 1);
 	g_assert_cmpuint(captured_times(&logged, "not PERSISTENT RESERVE"), ==,
 			 1);
@@ -209,7 +204,7 @@ static void test_no_room(void)
 	shake_hands();
 	room = false;
 	say(read_keys, sizeof(read_keys), device);
-	turn();
+	run_pending();
 	g_assert_cmpuint(ended, ==, 1);
 	g_assert_cmpuint(captured_times(&logged, "was cut off"), ==, 1);
 	g_assert_cmpuint(captured_times(&logged, "READ KEYS"), ==, 0);
@@ -223,7 +218,7 @@ static void test_client_goes(void)
 	start();
 	shake_hands();
 	shutdown(client, SHUT_RDWR);
-	turn();
+	run_pending();
 	g_assert_cmpuint(ended, ==, 1);
 	g_assert_cmpuint(captured_times(&logged, "client pid"), ==, 0);
 	end();
@@ -237,7 +232,7 @@ static void test_client_goes_in_the_midst(void)
 	shake_hands();
 	say(read_keys, 5, device);
 	shutdown(client, SHUT_RDWR);
-	turn();
+	run_pending();
 	g_assert_cmpuint(ended, ==, 1);
 	g_assert_cmpuint(captured_times(&logged, "in the middle of a request"),
 			 ==, 1);
@@ -255,7 +250,7 @@ static void test_free(void)
 	start();
 	shake_hands();
 	say(read_keys, 5, device);
-	turn();
+	run_pending();
 	g_assert_false(descriptor_is_closed(witness));
 	connection_free(g_steal_pointer(&connection));
 	wait_until(descriptor_is_closed(witness));
@@ -276,13 +271,13 @@ static void test_drain(void)
 	say(read_keys, 5, open("/dev/null", O_RDONLY));
 	connection_drain(connection);
 	for (int i = 0; i < 3; i++) {
-		turn();
+		run_pending();
 		connection_shut_out_if_quiet(connection);
 	}
 	g_assert_cmpuint(ended, ==, 0);
 	say(read_keys + 5, sizeof(read_keys) - 5, -1);
 	g_assert_cmpuint(hear(bytes, sizeof(bytes)), ==, sizeof(bytes));
-	turn();
+	run_pending();
 	g_assert_cmpuint(ended, ==, 1);
 	g_assert_cmpint(send(client, bytes, 1, MSG_NOSIGNAL), ==, -1);
 	end();
@@ -293,10 +288,10 @@ static void test_drain_quiet(void)
 	start();
 	shake_hands();
 	connection_drain(connection);
-	turn();
+	run_pending();
 	g_assert_cmpuint(ended, ==, 0);
 	connection_shut_out_if_quiet(connection);
-	turn();
+	run_pending();
 	g_assert_cmpuint(ended, ==, 1);
 	g_assert_cmpuint(captured_times(&logged, "client pid"), ==, 0);
 	end();

@@ -12,7 +12,7 @@
 #include "backend.h"
 #include "bytes.h"
 #include "disposal.h"
-#include "testing.h"
+#include "looping.h"
 
 /* Commands that the back ends below execute at a time on one device. */
 #define THREADS 4
@@ -175,23 +175,6 @@ static void end(void)
 	close(client.ours);
 	close(client.theirs);
 }
-
-static gboolean give_up(gpointer data)
-{
-	(void)data;
-	g_error("the main loop was not woken");
-	return G_SOURCE_REMOVE;
-}
-
-#define run_until(condition)                                             \
-	do {                                                             \
-		guint alarm_id = g_timeout_add((guint)(PATIENCE / 1000), \
-					       give_up, NULL);           \
-                                                                         \
-		while (!(condition))                                     \
-			g_main_context_iteration(NULL, TRUE);            \
-		g_source_remove(alarm_id);                               \
-	} while (0)
 
 static Command *command_of(const Backend *backend, uint64_t key)
 {

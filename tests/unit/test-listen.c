@@ -352,16 +352,6 @@ static void activate(int fd, const char *count, bool expected, const char *word)
 	listen_unlink(&sock);
 }
 
-static void in_child(void (*body)(void))
-{
-	if (g_test_subprocess()) {
-		body();
-		return;
-	}
-	g_test_trap_subprocess(NULL, 0, 0);
-	g_test_trap_assert_passed();
-}
-
 static int unix_socket(int type)
 {
 	int fd = socket(AF_UNIX, type, 0);
@@ -388,11 +378,6 @@ static void activate_with_socket(void)
 	tear_down();
 }
 
-static void test_activated_socket(void)
-{
-	in_child(activate_with_socket);
-}
-
 static void activate_with_wrong_socket(void)
 {
 	int ends[2];
@@ -402,11 +387,6 @@ static void activate_with_wrong_socket(void)
 	activate(unix_socket(SOCK_DGRAM), "1", false, "not a listening");
 	activate(ends[0], "1", false, "not a listening");
 	activate(ends[0], "nonsense", false, "LISTEN_FDS");
-}
-
-static void test_activated_wrong(void)
-{
-	in_child(activate_with_wrong_socket);
 }
 
 int main(int argc, char **argv)
@@ -425,7 +405,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/listen/unlink/not-ours", test_unlink_not_ours);
 	g_test_add_func("/listen/unlink/gone", test_unlink_gone);
 	g_test_add_func("/listen/activated/none", test_activated_none);
-	g_test_add_func("/listen/activated/socket", test_activated_socket);
-	g_test_add_func("/listen/activated/wrong", test_activated_wrong);
+	g_test_add_data_func("/listen/activated/socket", activate_with_socket,
+			     in_child);
+	g_test_add_data_func("/listen/activated/wrong",
+			     activate_with_wrong_socket, in_child);
 	return g_test_run();
 }

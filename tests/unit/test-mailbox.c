@@ -7,7 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include "testing.h"
+#include "looping.h"
 
 static Poller *poller;
 static Mailbox mailbox;
@@ -61,28 +61,6 @@ static gpointer put_from_thread(gpointer data)
 	return NULL;
 }
 
-static void run_pending(void)
-{
-	while (g_main_context_iteration(NULL, FALSE))
-		;
-}
-
-static gboolean give_up(gpointer data)
-{
-	(void)data;
-	g_error("the main loop was not woken");
-	return G_SOURCE_REMOVE;
-}
-
-static void run_until_collected(unsigned int count)
-{
-	guint alarm_id = g_timeout_add((guint)(PATIENCE / 1000), give_up, NULL);
-
-	while (collected < count)
-		g_main_context_iteration(NULL, TRUE);
-	g_source_remove(alarm_id);
-}
-
 static void test_wake(void)
 {
 	Letter letters[3];
@@ -93,7 +71,7 @@ static void test_wake(void)
 		GThread *thread =
 			g_thread_new("put", put_from_thread, &letters[round]);
 
-		run_until_collected(round + 1);
+		run_until(collected >= round + 1);
 		g_thread_join(thread);
 		run_pending();
 	}
@@ -111,7 +89,7 @@ static void test_no_wake(void)
 	g_assert_cmpuint(collected, ==, 0);
 	/* One that wakes brings the others along, in order. */
 	put(&second, true);
-	run_until_collected(2);
+	run_until(collected >= 2);
 	g_assert_cmpuint(first.taken, ==, 1);
 	g_assert_cmpuint(second.taken, ==, 2);
 	run_pending();
@@ -138,7 +116,7 @@ static void test_turn(void)
 	put(&letter, false);
 	collected_at_event = 77;
 	g_assert_true(poller_add(poller, &watch, EPOLLIN));
-	run_until_collected(1);
+	run_until(collected >= 1);
 	run_pending();
 	g_assert_cmpuint(collected_at_event, ==, 1);
 	close(watch.fd);

@@ -106,16 +106,6 @@ static void nobody(void)
 	notify_ready();
 }
 
-static void in_child(gconstpointer body)
-{
-	if (g_test_subprocess()) {
-		((void (*)(void))body)();
-		return;
-	}
-	g_test_trap_subprocess(NULL, 0, 0);
-	g_test_trap_assert_passed();
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);

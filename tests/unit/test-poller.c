@@ -6,7 +6,7 @@
 
 #include <sys/epoll.h>
 
-#include "testing.h"
+#include "looping.h"
 
 #define MANY 100
 
@@ -98,8 +98,7 @@ static void test_wakes(void)
 	pipe_open(&pipe, counted);
 	g_assert_true(poller_add(poller, &pipe.watch, EPOLLIN));
 	pipe_fill(&pipe);
-	while (pipe.calls == 0)
-		g_main_context_iteration(NULL, TRUE);
+	run_until(pipe.calls > 0);
 	poller_remove(poller, &pipe.watch);
 	pipe_close(&pipe);
 	end();

@@ -90,16 +90,6 @@ static void drop_with_thread(void)
 	g_assert_nonnull(strstr(error->message, "a thread exists"));
 }
 
-static void in_child(gconstpointer body)
-{
-	if (g_test_subprocess()) {
-		((void (*)(void))body)();
-		return;
-	}
-	g_test_trap_subprocess(NULL, 0, 0);
-	g_test_trap_assert_passed();
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);

@@ -14,6 +14,7 @@
 
 #include "capture.h"
 #include "disposal.h"
+#include "looping.h"
 
 #define BACKLOG 64
 
@@ -103,12 +104,6 @@ static int client(void)
 	return fd;
 }
 
-static void turn(void)
-{
-	while (g_main_context_iteration(NULL, FALSE))
-		;
-}
-
 /* What a client gets first: 4 bytes of features, or the end. */
 static ssize_t greeting(int fd)
 {
@@ -134,7 +129,7 @@ static void test_limit(void)
 	g_assert_cmpuint(captured_times(&logged, "--max-clients is reached"),
 			 ==, 1);
 	close(fds[0]);
-	turn();
+	run_pending();
 	wait_until(disposal_pending_sockets() == 0);
 	fds[0] = client();
 	g_assert_cmpint(greeting(fds[0]), ==, 4);
@@ -155,7 +150,7 @@ static void test_limit_counts_closing(void)
 	g_assert_cmpint(greeting(goes), ==, 4);
 	atomic_store(&closing_hangs, true);
 	close(goes);
-	turn();
+	run_pending();
 	g_assert_cmpuint(disposal_pending_sockets(), ==, 1);
 	next = client();
 	g_assert_cmpint(greeting(next), ==, 0);
@@ -180,7 +175,7 @@ static void test_batch(void)
 	while (accepts == 0)
 		g_main_context_iteration(NULL, FALSE);
 	g_assert_cmpuint(accepts, ==, 32);
-	turn();
+	run_pending();
 	g_assert_cmpuint(accepts, ==, 41);
 	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
 		g_assert_cmpint(greeting(fds[i]), ==, 4);
@@ -201,7 +196,7 @@ static void test_error(void)
 	for (unsigned int i = 1; i <= 3; i++) {
 		while (accepts < i)
 			g_main_context_iteration(NULL, FALSE);
-		turn();
+		run_pending();
 		g_assert_cmpuint(accepts, ==, i);
 	}
 	g_assert_cmpint(greeting(fd), ==, 4);
@@ -254,12 +249,12 @@ static void test_table_full(void)
 		g_assert_cmpuint(
 			captured_times(&logged, "no file descriptor is left"),
 			==, i);
-		turn();
+		run_pending();
 		g_assert_cmpuint(accepts, ==, before + 2);
 		close(fd);
 	}
 	close(first);
-	turn();
+	run_pending();
 	wait_until(disposal_pending() == 0);
 	first = client();
 	g_assert_cmpint(greeting(first), ==, 4);
@@ -286,9 +281,8 @@ static void test_drain(void)
 	g_assert_cmpint(greeting(fd), ==, 4);
 	drained = 0;
 	server_drain(server, (int64_t)60 * 1000 * 1000, on_drained, &drained);
-	while (!drained)
-		g_main_context_iteration(NULL, TRUE);
-	turn();
+	run_until(drained);
+	run_pending();
 	g_assert_cmpuint(drained, ==, 1);
 	g_assert_cmpint(recv(fd, &byte, 1, 0), ==, 0);
 	close(fd);

@@ -7,7 +7,7 @@
 
 #include <signal.h>
 
-#include "testing.h"
+#include "looping.h"
 
 static int heard, times;
 
@@ -29,28 +29,22 @@ static Poller *watch(void)
 	return poller;
 }
 
-static void turn_until_rest(void)
-{
-	while (g_main_context_iteration(NULL, FALSE))
-		;
-}
-
 static void check(int number)
 {
 	Poller *poller;
 
 	signals_block();
 	poller = watch();
-	turn_until_rest();
+	run_pending();
 	g_assert_cmpint(times, ==, 0);
 	g_assert_no_errno(kill(getpid(), number));
-	turn_until_rest();
+	run_pending();
 	g_assert_cmpint(heard, ==, number);
 	/* A terminal that goes away sends several. */
 	kill(getpid(), SIGHUP);
 	kill(getpid(), SIGTERM);
 	kill(getpid(), SIGINT);
-	turn_until_rest();
+	run_pending();
 	g_assert_cmpint(times, ==, 1);
 	poller_free(poller);
 }
@@ -78,7 +72,7 @@ static void early(void)
 	signals_block();
 	kill(getpid(), SIGTERM);
 	poller = watch();
-	turn_until_rest();
+	run_pending();
 	g_assert_cmpint(heard, ==, SIGTERM);
 	poller_free(poller);
 }
@@ -93,16 +87,6 @@ static void broken_pipe(void)
 	g_assert_cmpint(write(ends[1], "x", 1), ==, -1);
 	g_assert_cmpint(errno, ==, EPIPE);
 	close(ends[1]);
-}
-
-static void in_child(gconstpointer body)
-{
-	if (g_test_subprocess()) {
-		((void (*)(void))body)();
-		return;
-	}
-	g_test_trap_subprocess(NULL, 0, 0);
-	g_test_trap_assert_passed();
 }
 
 int main(int argc, char **argv)

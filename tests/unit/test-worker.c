@@ -15,7 +15,7 @@
 #include "backend.h"
 #include "bytes.h"
 #include "disposal.h"
-#include "testing.h"
+#include "looping.h"
 
 /* Commands that the back ends below execute at a time on one device. */
 #define THREADS 4
@@ -155,30 +155,6 @@ static void end(void)
 	g_clear_pointer(&poller, poller_free);
 	g_assert_false(g_main_context_pending(NULL));
 	sem_destroy(&gate);
-}
-
-static gboolean give_up(gpointer data)
-{
-	(void)data;
-	g_error("the main loop was not woken");
-	return G_SOURCE_REMOVE;
-}
-
-/* Turns of the loop that wait, so that a wake-up that is missing shows. */
-#define run_until(condition)                                             \
-	do {                                                             \
-		guint alarm_id = g_timeout_add((guint)(PATIENCE / 1000), \
-					       give_up, NULL);           \
-                                                                         \
-		while (!(condition))                                     \
-			g_main_context_iteration(NULL, TRUE);            \
-		g_source_remove(alarm_id);                               \
-	} while (0)
-
-static void run_pending(void)
-{
-	while (g_main_context_iteration(NULL, FALSE))
-		;
 }
 
 /* A READ KEYS for 8 bytes. *ret_witness may be NULL. */

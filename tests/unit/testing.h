@@ -34,6 +34,18 @@
 		}                                                             \
 	} while (0)
 
+/* A test that is a process of its own, since what it does cannot be undone:
+ * g_test_add_data_func(path, body, in_child), where body() has no arguments. */
+static inline void in_child(gconstpointer body)
+{
+	if (g_test_subprocess()) {
+		((void (*)(void))body)();
+		return;
+	}
+	g_test_trap_subprocess(NULL, 0, 0);
+	g_test_trap_assert_passed();
+}
+
 /* A new directory; the caller frees the name. */
 static inline char *directory_new(void)
 {
