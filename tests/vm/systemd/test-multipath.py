@@ -8,7 +8,6 @@ map that the real multipathd has made; and what the unit forbids stays forbidden
 import atexit
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ sys.path.insert(0, os.path.join(unit.HERE, "../multipath"))
 import san
 import scsi
 from prproto import Client
-from tap import diag, main, test
+from tap import main, test
 
 BUILD = unit.install(__doc__.split("\n", 1)[0])
 DROP_IN = "/usr/local/share/doc/qemu-pr-helper/multipath.conf"
@@ -58,19 +57,13 @@ def _():
     os.makedirs(DIRECTORY)
     shutil.copy(DROP_IN, DIRECTORY)
     unit.run("systemctl", "daemon-reload")
-    said = unit.run("systemd-analyze", "verify", unit.SERVICE, unit.SOCKET_UNIT,
-                    stderr=subprocess.STDOUT)
-    assert said == "", said
+    unit.verify()
     unit.restart()
 
 
 @test(f"systemd-analyze security: at most {MAX_EXPOSURE}")
 def _():
-    said = unit.run("systemd-analyze", "security", "--no-pager", unit.SERVICE)
-    exposure = float(re.search(rf"exposure level for {unit.SERVICE}: ([0-9.]+)", said)[1])
-    diag("\n".join(line for line in said.splitlines() if line.startswith("✗")))
-    diag(f"exposure {exposure}")
-    assert exposure <= MAX_EXPOSURE, said
+    unit.expect_exposure(MAX_EXPOSURE)
 
 
 @test("the service is its own user with one capability; its second process is root with none")

@@ -4,10 +4,8 @@
 import contextlib
 import grp
 import os
-import re
 import signal
 import stat
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +15,7 @@ import process
 import rig
 import scsi
 from prproto import Client
-from tap import diag, main, test
+from tap import main, test
 
 BUILD = unit.install(__doc__)
 SYS_RAWIO = 1 << 17
@@ -29,18 +27,12 @@ READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
 
 @test("systemd-analyze verify has nothing to say")
 def _():
-    said = unit.run("systemd-analyze", "verify", unit.SERVICE, unit.SOCKET_UNIT,
-                    stderr=subprocess.STDOUT)
-    assert said == "", said
+    unit.verify()
 
 
 @test("systemd-analyze security: at most 1.5")
 def _():
-    said = unit.run("systemd-analyze", "security", "--no-pager", unit.SERVICE)
-    exposure = float(re.search(rf"exposure level for {unit.SERVICE}: ([0-9.]+)", said)[1])
-    diag("\n".join(line for line in said.splitlines() if line.startswith("✗")))
-    diag(f"exposure {exposure}")
-    assert exposure <= MAX_EXPOSURE, said
+    unit.expect_exposure(MAX_EXPOSURE)
 
 
 @test("systemd-sysusers has made the user, who cannot log in")

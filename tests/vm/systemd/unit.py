@@ -12,6 +12,7 @@ import json
 import os
 import pickle
 import pwd
+import re
 import subprocess
 import sys
 import traceback
@@ -71,6 +72,21 @@ def stop():
 def ping():
     """Does it serve a process that is like QEMU?"""
     return run(*PING)
+
+
+def verify():
+    """systemd has nothing to say about the units."""
+    said = run("systemd-analyze", "verify", SERVICE, SOCKET_UNIT, stderr=subprocess.STDOUT)
+    assert said == "", said
+
+
+def expect_exposure(limit):
+    """What `systemd-analyze security` finds is at most this."""
+    said = run("systemd-analyze", "security", "--no-pager", SERVICE)
+    exposure = float(re.search(rf"exposure level for {SERVICE}: ([0-9.]+)", said)[1])
+    diag("\n".join(line for line in said.splitlines() if line.startswith("✗")))
+    diag(f"exposure {exposure}")
+    assert exposure <= limit, said
 
 
 def parse_arguments(description):
