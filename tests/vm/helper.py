@@ -85,8 +85,7 @@ class Helper:
 
     def children(self):
         """Numbers of the processes that it has started."""
-        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
-            return [int(word) for word in file.read().split()]
+        return process.children(self.pid)
 
     def client(self, timeout=60):
         """A new connection."""

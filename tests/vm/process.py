@@ -7,6 +7,7 @@ from socket import SO_PEERCRED, SOL_SOCKET
 
 from prproto import Client
 
+SYS_RAWIO = 1 << 17             # CAP_SYS_RAWIO in a capability set
 PEER = struct.Struct("3i")      # process, user and group at the other end
 
 
@@ -24,6 +25,12 @@ def threads(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             found.append(status(path))
     return found
+
+
+def children(pid):
+    """Numbers of the processes that its main thread has started."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
 
 
 def serving(path, timeout=10):

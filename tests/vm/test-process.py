@@ -19,10 +19,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import rig
 import scsi
 from helper import Helper, parse_arguments
+from process import SYS_RAWIO
 from tap import main, test
 
 OPTIONS = parse_arguments(__doc__.split("\n", 1)[0])
-SYS_RAWIO = 1 << 17
 NOBODY = pwd.getpwnam("nobody")
 READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
 

@@ -8,59 +8,33 @@ has made of a command can be looked at from outside, byte for byte.
 """
 import atexit
 import contextlib
-import fcntl
 import functools
-import mmap
 import os
 import re
-import shutil
-import socket
-import struct
 import subprocess
 import sys
-import threading
-import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "../../lib")]
 
 # pylint: disable=wrong-import-position
 import helper
+import multipathd
 import rig
 import scsi
 import sgio
+from mapper import map_status
+from multipathd import Multipathd
 from tap import diag
 
-SOCKET = "\0/org/kernel/linux/storage/multipathd"
-CONFIGURATION = "/etc/multipath.conf"
-DIRECTORY = "/etc/multipath"
-LOG = "/run/multipathd.log"
 UDEVD = "/lib/systemd/systemd-udevd"
-RESERVATION_KEY = "reservation_key file"
-# What the root of the multipathd to be tested is; None: this machine's.
-ROOT = None
 READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
 RAW = "raw"
 # As LIO makes it of the hexadecimal digits of "serial-raw".
 RAW_WWID = "36001405eaa"
-
-
-# struct dm_ioctl of <linux/dm-ioctl.h>, what is said in it, and what stands before an answer.
-DM_IOCTL = struct.Struct("=3IIIIiIIIQ128s129s7x")
-DM_TABLE_STATUS = 0xC138FD0C
-DM_NOFLUSH = 1 << 11
-DM_TARGET = struct.Struct("=QQiI16s")
-
-
-def map_status(name):
-    """As dmsetup status has it, which takes a process each time."""
-    buffer = bytearray(16384)
-    DM_IOCTL.pack_into(buffer, 0, 4, 0, 0, len(buffer), DM_IOCTL.size, 0, 0, DM_NOFLUSH, 0, 0, 0,
-                       name.encode(), b"")
-    with open("/dev/mapper/control", "rb", buffering=0) as control:
-        fcntl.ioctl(control, DM_TABLE_STATUS, buffer)
-    start = DM_IOCTL.unpack_from(buffer)[4] + DM_TARGET.size
-    return buffer[start:buffer.index(0, start)].decode()
+# Our guest's key and its next one, the other host's, and nobody's.
+KEY, NEW, OTHER, WRONG = 0xA11CE, 0xBEEF, 0xB0B, 0xBAD
+KIND = scsi.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
 
 
 def run(*command):
@@ -100,68 +74,6 @@ class Path:
         # This bus has one channel; wildcards reach it all the same.
         rig.write(f"/sys/class/scsi_host/host{host}/scan", "- - -")
         self.nexus = rig.Nexus(f"/sys/class/scsi_device/{self.address}/device")
-
-
-class Multipathd:
-    """The daemon of that name, with its configuration."""
-
-    def __init__(self, blacklist):
-        self.blacklist = blacklist
-        self.process = None
-
-    def configure(self, reservation_key=RESERVATION_KEY):
-        """Write the configuration; every section on lines of its own, or the rest is ignored."""
-        names = [f'\tdevnode "^{name}$"' for name in self.blacklist]
-        names.append(f'\twwid "^{RAW_WWID}0*$"')
-        lines = ["defaults {", "\tfind_multipaths no", "\tuser_friendly_names yes",
-                 "\tpolling_interval 1", "\tmax_polling_interval 1", "\t" + reservation_key, "}",
-                 "blacklist {", *names, "}", "overrides {", "\tno_path_retry queue", "}"]
-        with open(CONFIGURATION, "w", encoding="ascii") as file:
-            print(*lines, sep="\n", file=file)
-
-    def start(self):
-        """Returns when it answers."""
-        program = [os.path.join(HERE, "multipathd-in"), ROOT] if ROOT else ["multipathd"]
-        with open(LOG, "ab") as file:
-            # pylint: disable=consider-using-with
-            self.process = subprocess.Popen([*program, "-d"], stdin=subprocess.DEVNULL,
-                                            stdout=file, stderr=file)
-        rig.wait_for(self._answers, "multipathd to answer")
-
-    def _answers(self):
-        assert self.process.poll() is None, f"multipathd has ended:\n{log()}"
-        try:
-            # Says "timeout" for as long as it is setting up its maps.
-            return not self.ask("show daemon").startswith(("timeout", "fail"))
-        except ConnectionRefusedError:
-            return False
-
-    def stop(self):
-        """The maps stay."""
-        self.process.terminate()
-        self.process.wait(20)
-
-    def restart(self):
-        """As after a change of the configuration."""
-        self.stop()
-        self.start()
-
-    @staticmethod
-    def ask(text):
-        """One of its commands, and its answer."""
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(30)
-            sock.connect(SOCKET)
-            sock.sendall(struct.pack("=Q", len(text) + 1) + text.encode() + b"\0")
-            with sock.makefile("rb") as file:
-                size, = struct.unpack("=Q", file.read(8))
-                return file.read(size).rstrip(b"\0").decode().strip()
-
-
-def log():
-    """What multipathd has said so far."""
-    with open(LOG, encoding="utf-8", errors="replace") as file:
-        return file.read()
 
 
 class San:
@@ -213,7 +125,7 @@ class San:
         try:
             rig.wait_for(lambda: self._active() == names == self._ready(), f"{names} to be active")
         except AssertionError:
-            diag(f"{self.states()}\n{log()[-2000:]}")
+            diag(f"{self.states()}\n{multipathd.log()[-2000:]}")
             raise
 
     def _active(self):
@@ -257,6 +169,31 @@ class San:
         """A command of the other host's; the outcome behind unit attentions."""
         return settled(lambda: sgio.pr_command(self.fd, scsi.pr_out(action, kind),
                                                scsi.parameters(key, new_key)))
+
+    def other_host_joins(self):
+        """With its key."""
+        expect_good(self.other_host(scsi.REGISTER, 0, OTHER))
+
+    def other_host_writes(self):
+        """Does the disk take what it writes?"""
+        try:
+            os.pwrite(self.fd, bytes(512), 0)
+            os.fsync(self.fd)
+            return True
+        except OSError:
+            return False
+
+    # What happens to the paths.
+
+    def lose(self, path):
+        """It is offline, and out of use."""
+        path.offline()
+        self.wait_for_paths([other for other in self.paths if other is not path])
+
+    def bring_back(self, path):
+        """Of a path that was lost, and all of them are in use."""
+        path.online()
+        self.wait_for_paths(self.paths)
 
     # Between tests.
 
@@ -303,6 +240,11 @@ def settled(send):
     return outcome
 
 
+def expect_good(*outcomes):
+    """Each of these commands has done what it should."""
+    assert set(outcomes) == {"GOOD"}, outcomes
+
+
 class Guest:
     """A machine on the map, whose reservations go through the daemon."""
 
@@ -330,61 +272,24 @@ class Guest:
         """REGISTER."""
         return self.out(scsi.REGISTER, old, key)
 
-    def reserve(self, key, kind=scsi.WRITE_EXCLUSIVE_REGISTRANTS_ONLY):
+    def reserve(self, key, kind=KIND):
         """RESERVE."""
         return self.out(scsi.RESERVE, key, kind=kind)
 
-    def release(self, key, kind=scsi.WRITE_EXCLUSIVE_REGISTRANTS_ONLY):
+    def release(self, key, kind=KIND):
         """RELEASE."""
         return self.out(scsi.RELEASE, key, kind=kind)
 
 
-class Load:
-    """I/O on the map for the length of a "with" block: what a guest's programs would notice."""
-
-    BLOCK = 4096
-
-    def __init__(self, san):
-        self.fd = san.open(os.O_RDWR | os.O_DIRECT)
-        self.buffer = mmap.mmap(-1, self.BLOCK)
-        self.done, self.errors = 0, []
-        self.ended = False
-        self.thread = threading.Thread(target=self._work, daemon=True)
-
-    def _work(self):
-        block = 0
-        while not self.ended:
-            block = (block + 1) % (rig.SIZE // self.BLOCK)
-            try:
-                os.pwrite(self.fd, self.buffer, block * self.BLOCK)
-                os.preadv(self.fd, [self.buffer], block * self.BLOCK)
-                self.done += 1
-            except OSError as error:
-                self.errors.append(error)
-            time.sleep(0.005)
-
-    def __enter__(self):
-        self.thread.start()
-        self.goes_on()
-        return self
-
-    def goes_on(self, count=20):
-        """Wait until it has made so much progress from now on."""
-        start = self.done + len(self.errors)
-        rig.wait_for(lambda: self.done + len(self.errors) >= start + count, "I/O to go on")
-
-    def __exit__(self, kind, *_):
-        self.ended = True
-        self.thread.join(30)
-        os.close(self.fd)
-        diag(f"{self.done} writes and reads, {len(self.errors)} failed")
+def fresh_guest(daemon, san):
+    """A guest on a map of which nothing is known yet."""
+    return Guest(daemon, san.clean())
 
 
 def parse_arguments(description):
     """The command line of the test programs here."""
-    global ROOT                             # pylint: disable=global-statement
     options = helper.parse_arguments(description, ("--multipathd", "the multipathd of this root"))
-    ROOT = options.multipathd
+    multipathd.ROOT = options.multipathd
     return options
 
 
@@ -398,33 +303,35 @@ def raw_disk():
 
 def start(makes=(rig.loop_disk,)):
     """The hosts' disks, and multipathd with a map on each: (multipathd, san...)."""
-    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    multipathd.forget()
     sans = [San(str(number), make) for number, make in enumerate(makes, 1)]
-    multipathd = Multipathd([os.path.basename(san.other.sd) for san in sans])
-    multipathd.configure()
+    daemon = Multipathd(
+        [*(f'\tdevnode "^{os.path.basename(san.other.sd)}$"' for san in sans),
+         f'\twwid "^{RAW_WWID}0*$"'])
+    daemon.configure()
     if not os.path.exists("/run/udev/control"):
         subprocess.run([UDEVD, "--daemon"], check=True, stderr=subprocess.DEVNULL)
     # As at boot, for what was there before udevd; but other tests leave disks that hang.
     run("udevadm", "trigger", "--action=add",
         *[nexus.sd for san in sans for nexus in san.disk.nexus])
     run("udevadm", "settle")
-    multipathd.start()
-    atexit.register(end, multipathd, sans)
+    daemon.start()
+    atexit.register(end, daemon, sans)
     for san in sans:
         san.wait_for_paths(san.paths)
         node = "/dev/mapper/" + san.alias
         rig.wait_for(lambda node=node: os.path.exists(node), node)
     run("udevadm", "settle")
-    return (multipathd, *sans)
+    return (daemon, *sans)
 
 
-def end(multipathd, sans):
+def end(daemon, sans):
     """The next program finds no map, and sda free again; or there is no next program."""
     if not all(san.can_go for san in sans):
-        multipathd.process.kill()
+        daemon.process.kill()
         return
-    if multipathd.process.poll() is None:
-        multipathd.stop()
+    if daemon.process.poll() is None:
+        daemon.stop()
     for san in sans:
         with contextlib.suppress(subprocess.CalledProcessError):
             os.close(san.fd)

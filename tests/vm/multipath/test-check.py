@@ -11,10 +11,11 @@ import san
 import rig
 import scsi
 from helper import Helper
+from multipathd import RESERVATION_KEY
+from san import KEY
 from tap import diag, main, test
 
 OPTIONS = san.parse_arguments(__doc__)
-KEY = 0xA11CE
 USER = 12345
 
 
@@ -52,14 +53,14 @@ def _():
     SAN.clean()
     said = is_ready("-u", "nobody", SAN.node)
     for words in ("user 65534", f"map {SAN.alias} ({SAN.map}) of 2 paths", "multipathd: answers",
-                  san.RESERVATION_KEY, *(f"path {path.name}: answers" for path in SAN.paths)):
+                  RESERVATION_KEY, *(f"path {path.name}: answers" for path in SAN.paths)):
         assert words in said, words
     is_ready(f"/dev/mapper/{SAN.alias}")
 
 
 @test("without a device: multipathd is looked at all the same")
 def _():
-    assert san.RESERVATION_KEY in is_ready()
+    assert RESERVATION_KEY in is_ready()
 
 
 @test("a path that is offline")
@@ -97,7 +98,7 @@ def _():
     for line in ("# none", "reservation_key 0x123"):
         MULTIPATHD.configure(line)
         MULTIPATHD.restart()
-        is_found_of_map(san.RESERVATION_KEY)
+        is_found_of_map(RESERVATION_KEY)
     MULTIPATHD.configure()
     MULTIPATHD.restart()
     is_ready(SAN.node)

@@ -9,26 +9,15 @@ import san
 import scsi
 import sgio
 from helper import Helper
+from load import Load
+from san import KEY, KIND, NEW, OTHER, WRONG, expect_good
 from tap import main, test
 
 OPTIONS = san.parse_arguments(__doc__)
-KEY, NEW, OTHER, WRONG = 0xA11CE, 0xBEEF, 0xB0B, 0xBAD
-KIND = scsi.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
 # Of these, every registrant is a holder, and the disk names no key.
 ALL_REGISTRANTS = (scsi.WRITE_EXCLUSIVE_ALL_REGISTRANTS, scsi.EXCLUSIVE_ACCESS_ALL_REGISTRANTS)
 # Those that let every path of who has registered through.
 FOR_REGISTRANTS = ALL_REGISTRANTS + (KIND, scsi.EXCLUSIVE_ACCESS_REGISTRANTS_ONLY)
-
-
-@contextlib.contextmanager
-def guest():
-    SAN.clean()
-    with san.Guest(HELPER, SAN) as found:
-        yield found
-
-
-def check(*outcomes):
-    assert set(outcomes) == {"GOOD"}, outcomes
 
 
 def knows(key):
@@ -37,43 +26,39 @@ def knows(key):
     assert found == (hex(key) if key else "none", key != 0), found
 
 
-def other_host_joins():
-    check(SAN.other_host(scsi.REGISTER, 0, OTHER))
-
-
 @test("REGISTER: a new key, another one, none")
 def _():
-    with guest() as it:
-        other_host_joins()
-        check(it.register(KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        SAN.other_host_joins()
+        expect_good(it.register(KEY))
         assert SAN.keys() == sorted([KEY, KEY, OTHER])
-        check(it.register(NEW, KEY))
+        expect_good(it.register(NEW, KEY))
         assert SAN.keys() == sorted([NEW, NEW, OTHER])
         knows(NEW)
-        check(it.register(0, NEW))
+        expect_good(it.register(0, NEW))
         assert SAN.keys() == [OTHER]
         knows(0)
 
 
 @test("REGISTER AND IGNORE EXISTING KEY: the same")
 def _():
-    with guest() as it:
+    with san.fresh_guest(HELPER, SAN) as it:
         for key in (KEY, NEW):
-            check(it.out(scsi.REGISTER_AND_IGNORE_EXISTING_KEY, 0, key))
+            expect_good(it.out(scsi.REGISTER_AND_IGNORE_EXISTING_KEY, 0, key))
             assert SAN.keys() == [key, key]
             knows(key)
-        check(it.out(scsi.REGISTER_AND_IGNORE_EXISTING_KEY, 0, 0))
+        expect_good(it.out(scsi.REGISTER_AND_IGNORE_EXISTING_KEY, 0, 0))
         assert SAN.keys() == []
         knows(0)
 
 
 @test("REGISTER with a wrong key: a conflict, and all is as it was")
 def _():
-    with guest() as it:
+    with san.fresh_guest(HELPER, SAN) as it:
         assert it.register(NEW, WRONG) == "CONFLICT"
         assert SAN.keys() == []
         knows(0)
-        check(it.register(KEY), it.reserve(KEY))
+        expect_good(it.register(KEY), it.reserve(KEY))
         for new in (NEW, 0):
             assert it.register(new, WRONG) == "CONFLICT"
             assert SAN.keys() == [KEY, KEY]
@@ -83,30 +68,30 @@ def _():
 
 @test("who holds and leaves takes the reservation along, and nobody else's key")
 def _():
-    with guest() as it:
-        other_host_joins()
-        check(it.register(KEY), it.reserve(KEY), it.register(0, KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        SAN.other_host_joins()
+        expect_good(it.register(KEY), it.reserve(KEY), it.register(0, KEY))
         assert (SAN.keys(), SAN.reservation()) == ([OTHER], None)
 
 
 @test("a path with another key than the guest's is brought into line")
 def _():
-    with guest() as it:
-        check(it.register(KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY))
         with contextlib.closing(san.Descriptor(SAN.paths[1].nexus)) as path:
-            check(str(sgio.pr_command(path.fd, scsi.pr_out(scsi.REGISTER),
-                                      scsi.parameters(KEY, WRONG))))
+            expect_good(str(sgio.pr_command(path.fd, scsi.pr_out(scsi.REGISTER),
+                                            scsi.parameters(KEY, WRONG))))
         assert SAN.keys() == sorted([KEY, WRONG])
-        check(it.register(NEW, KEY))
+        expect_good(it.register(NEW, KEY))
         assert SAN.keys() == [NEW, NEW]
 
 
 @test("ALL_TG_PT: one registration for a host's ports is as good as two")
 def _():
-    with guest() as it:
-        check(it.out(scsi.REGISTER, 0, KEY, flags=scsi.ALL_TG_PT), it.reserve(KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.out(scsi.REGISTER, 0, KEY, flags=scsi.ALL_TG_PT), it.reserve(KEY))
         assert set(SAN.keys()) == {KEY}
-        with san.Load(SAN) as load:
+        with Load(SAN) as load:
             load.goes_on()
         assert not load.errors, load.errors
 
@@ -114,78 +99,79 @@ def _():
 for _kind in scsi.ALL_TYPES:
     @test(f"RESERVE and RELEASE, type {_kind}")
     def _(kind=_kind):
-        with guest() as it:
-            other_host_joins()
-            check(it.register(KEY), it.reserve(KEY, kind))
+        with san.fresh_guest(HELPER, SAN) as it:
+            SAN.other_host_joins()
+            expect_good(it.register(KEY), it.reserve(KEY, kind))
             assert SAN.reservation() == (0 if kind in ALL_REGISTRANTS else KEY, kind)
-            check(it.reserve(KEY, kind))                    # again is no error
+            expect_good(it.reserve(KEY, kind))              # again is no error
             if kind in FOR_REGISTRANTS:
-                with san.Load(SAN) as load:
+                with Load(SAN) as load:
                     load.goes_on()
                 assert not load.errors, load.errors
             wrong = KIND if kind != KIND else scsi.WRITE_EXCLUSIVE
             same(it, scsi.pr_out(scsi.RELEASE, wrong), scsi.parameters(KEY))
             assert SAN.reservation()[1] == kind
-            check(it.release(KEY, kind))
+            expect_good(it.release(KEY, kind))
             assert SAN.reservation() is None
             assert SAN.keys() == sorted([KEY, KEY, OTHER])
 
 
 @test("RESERVE without a key, and against the other host: a conflict")
 def _():
-    with guest() as it:
+    with san.fresh_guest(HELPER, SAN) as it:
         same(it, scsi.pr_out(scsi.RESERVE, KIND), scsi.parameters(KEY))
-        other_host_joins()
-        check(SAN.other_host(scsi.RESERVE, OTHER, kind=KIND), it.register(KEY))
+        SAN.other_host_joins()
+        expect_good(SAN.other_host(scsi.RESERVE, OTHER, kind=KIND), it.register(KEY))
         assert it.reserve(KEY) == "CONFLICT"
         assert SAN.reservation() == (OTHER, KIND)
 
 
 @test("PREEMPT of the other host: it is out, and both of our paths are in")
 def _():
-    with guest() as it:
-        other_host_joins()
-        check(SAN.other_host(scsi.RESERVE, OTHER, kind=KIND), it.register(KEY),
-              it.out(scsi.PREEMPT, KEY, OTHER, KIND))
+    with san.fresh_guest(HELPER, SAN) as it:
+        SAN.other_host_joins()
+        expect_good(SAN.other_host(scsi.RESERVE, OTHER, kind=KIND), it.register(KEY),
+                    it.out(scsi.PREEMPT, KEY, OTHER, KIND))
         assert (SAN.keys(), SAN.reservation()) == ([KEY, KEY], (KEY, KIND))
         knows(KEY)
-        with san.Load(SAN) as load:
+        with Load(SAN) as load:
             load.goes_on()
         assert not load.errors, load.errors
 
 
 @test("PREEMPT of our own key: both paths are registered all the same")
 def _():
-    with guest() as it:
-        other_host_joins()
-        check(it.register(KEY), it.reserve(KEY),
-              it.out(scsi.PREEMPT, KEY, KEY, scsi.EXCLUSIVE_ACCESS_REGISTRANTS_ONLY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        SAN.other_host_joins()
+        expect_good(it.register(KEY), it.reserve(KEY),
+                    it.out(scsi.PREEMPT, KEY, KEY, scsi.EXCLUSIVE_ACCESS_REGISTRANTS_ONLY))
         assert SAN.keys() == sorted([KEY, KEY, OTHER])
         assert SAN.reservation() == (KEY, scsi.EXCLUSIVE_ACCESS_REGISTRANTS_ONLY)
 
 
 @test("PREEMPT of all registrants: the other host is out")
 def _():
-    with guest() as it:
-        other_host_joins()
-        check(SAN.other_host(scsi.RESERVE, OTHER, kind=ALL_REGISTRANTS[0]), it.register(KEY),
-              it.out(scsi.PREEMPT, KEY, 0, KIND))
+    with san.fresh_guest(HELPER, SAN) as it:
+        SAN.other_host_joins()
+        expect_good(SAN.other_host(scsi.RESERVE, OTHER, kind=ALL_REGISTRANTS[0]), it.register(KEY),
+                    it.out(scsi.PREEMPT, KEY, 0, KIND))
         assert (SAN.keys(), SAN.reservation()) == ([KEY, KEY], (KEY, KIND))
 
 
 @test("PREEMPT of a key that nobody has: a conflict")
 def _():
-    with guest() as it:
-        check(it.register(KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY))
         assert it.out(scsi.PREEMPT, KEY, WRONG, KIND) == "CONFLICT"
         assert SAN.keys() == [KEY, KEY]
 
 
 @test("preempted by the other host, the guest hears of it")
 def _():
-    with guest() as it:
-        other_host_joins()
-        check(it.register(KEY), it.reserve(KEY), SAN.other_host(scsi.PREEMPT, OTHER, KEY, KIND))
+    with san.fresh_guest(HELPER, SAN) as it:
+        SAN.other_host_joins()
+        expect_good(it.register(KEY), it.reserve(KEY),
+                    SAN.other_host(scsi.PREEMPT, OTHER, KEY, KIND))
         assert (SAN.keys(), SAN.reservation()) == ([OTHER], (OTHER, KIND))
         answer = it.command(scsi.pr_out(scsi.RESERVE, KIND), scsi.parameters(KEY))
         assert str(answer).startswith("6/2A/") or str(answer) == "CONFLICT", answer
@@ -194,20 +180,20 @@ def _():
 
 @test("CLEAR: all keys are gone, and multipathd's")
 def _():
-    with guest() as it:
-        other_host_joins()
-        check(it.register(KEY), it.reserve(KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        SAN.other_host_joins()
+        expect_good(it.register(KEY), it.reserve(KEY))
         assert it.out(scsi.CLEAR, WRONG) == "CONFLICT"
         knows(KEY)
-        check(it.out(scsi.CLEAR, KEY))
+        expect_good(it.out(scsi.CLEAR, KEY))
         assert (SAN.keys(), SAN.reservation()) == ([], None)
         knows(0)
 
 
 @test("REGISTER AND MOVE is refused")
 def _():
-    with guest() as it:
-        check(it.register(KEY), it.reserve(KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY), it.reserve(KEY))
         data = scsi.move_parameters(KEY, NEW, 1, bytes(24))
         answer = it.command(scsi.pr_out(scsi.REGISTER_AND_MOVE, KIND, len(data)), data)
         assert str(answer) == "5/24/00", answer
@@ -216,10 +202,10 @@ def _():
 
 @test("PERSISTENT RESERVE IN: the device's bytes")
 def _():
-    with guest() as it:
-        other_host_joins()
-        for prepare in (lambda: None, lambda: check(it.register(KEY)),
-                        lambda: check(it.reserve(KEY))):
+    with san.fresh_guest(HELPER, SAN) as it:
+        SAN.other_host_joins()
+        for prepare in (lambda: None, lambda: expect_good(it.register(KEY)),
+                        lambda: expect_good(it.reserve(KEY))):
             prepare()
             it.out(scsi.PREEMPT, WRONG)             # settles both sides
             for action in range(4):
@@ -229,8 +215,8 @@ def _():
 
 @test("what the device refuses, it refuses through the helper in the same words")
 def _():
-    with guest() as it:
-        check(it.register(KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY))
         same(it, scsi.pr_in(0x1F))
         same(it, scsi.pr_in(scsi.READ_KEYS, 4))
         same(it, scsi.pr_out(scsi.RESERVE, KIND, 23), bytes(23))
@@ -249,9 +235,9 @@ def same(it, cdb, data=b""):
 
 @test("a descriptor for reading reads, and changes nothing")
 def _():
-    with guest(), HELPER.client() as client, \
+    with san.fresh_guest(HELPER, SAN), HELPER.client() as client, \
             open(SAN.node, "rb", buffering=0, opener=lambda *_: SAN.open(os.O_RDONLY)) as file:
-        check(str(client.command(scsi.pr_in(scsi.READ_KEYS), file.fileno())))
+        expect_good(str(client.command(scsi.pr_in(scsi.READ_KEYS), file.fileno())))
         answer = client.command(scsi.pr_out(scsi.REGISTER), file.fileno(), scsi.parameters(0, KEY))
         assert str(answer) == "5/20/00", answer
         assert SAN.keys() == []

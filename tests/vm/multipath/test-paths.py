@@ -1,31 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Paths that go and come back: whoever is registered stays so, and whoever was fenced, too."""
-import contextlib
-import os
-
 # pylint: disable=wrong-import-position
 import san
 import rig
 import scsi
 from helper import Helper
+from load import Load
+from san import KEY, KIND, NEW, OTHER, expect_good
 from tap import main, test
 
 OPTIONS = san.parse_arguments(__doc__)
-KEY, NEW, OTHER = 0xA11CE, 0xBEEF, 0xB0B
-KIND = scsi.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
-
-
-@contextlib.contextmanager
-def guest():
-    """A guest on the map, of which nothing is known yet."""
-    SAN.clean()
-    with san.Guest(HELPER, SAN) as found:
-        yield found
-
-
-def check(*outcomes):
-    assert set(outcomes) == {"GOOD"}, outcomes
 
 
 def becomes(keys):
@@ -35,17 +20,6 @@ def becomes(keys):
         rig.wait_for(lambda: SAN.keys() == wanted, "the keys", 10)
     except AssertionError:
         assert SAN.keys() == wanted, [hex(key) for key in SAN.keys()]
-
-
-def lose(path):
-    """It is offline, and out of use."""
-    path.offline()
-    SAN.wait_for_paths([other for other in SAN.paths if other is not path])
-
-
-def bring_back(path):
-    path.online()
-    SAN.wait_for_paths(SAN.paths)
 
 
 def of_each_path(name):
@@ -61,8 +35,8 @@ MULTIPATHD, SAN = san.start()
 
 @test("REGISTER reaches both paths, and multipathd knows the key")
 def _():
-    with guest() as it:
-        check(it.register(KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY))
         assert SAN.keys() == [KEY, KEY]
         assert SAN.multipathd_key() == hex(KEY)
         assert SAN.is_registering()
@@ -70,30 +44,25 @@ def _():
 
 @test("a reservation holds on both paths, and against the other host")
 def _():
-    with guest() as it:
-        check(it.register(KEY), it.reserve(KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY), it.reserve(KEY))
         assert SAN.reservation() == (KEY, KIND)
-        with san.Load(SAN) as load:
+        with Load(SAN) as load:
             load.goes_on()
         assert not load.errors, load.errors
-        try:
-            os.pwrite(SAN.fd, bytes(512), 0)
-            os.fsync(SAN.fd)
-            raise AssertionError("the other host has written")
-        except OSError:
-            pass
+        assert not SAN.other_host_writes()
 
 
 @of_each_path("the {} path is away while the key changes, and comes back under I/O")
 def _(path):
-    with guest() as it:
-        check(it.register(KEY), it.reserve(KEY))
-        with san.Load(SAN) as load:
-            lose(path)
-            check(it.register(NEW, KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY), it.reserve(KEY))
+        with Load(SAN) as load:
+            SAN.lose(path)
+            expect_good(it.register(NEW, KEY))
             assert SAN.reservation() == (NEW, KIND), SAN.reservation()
             load.goes_on()
-            bring_back(path)
+            SAN.bring_back(path)
             load.goes_on()
         assert not load.errors, load.errors
         becomes([NEW, NEW])
@@ -104,9 +73,9 @@ def _(path):
 @test("a path is deleted and found again under I/O")
 def _():
     path = SAN.paths[0]
-    with guest() as it:
-        check(it.register(KEY), it.reserve(KEY))
-        with san.Load(SAN) as load:
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY), it.reserve(KEY))
+        with Load(SAN) as load:
             path.delete()
             SAN.wait_for_paths([other for other in SAN.paths if other is not path])
             load.goes_on()
@@ -116,17 +85,17 @@ def _():
         assert not load.errors, load.errors
         becomes([KEY, KEY])
         # The helper finds it, too.
-        check(it.register(NEW, KEY))
+        expect_good(it.register(NEW, KEY))
         assert SAN.keys() == [NEW, NEW]
 
 
 @test("a path that was not there when the guest registered gets its key when it comes")
 def _():
-    with guest() as it:
-        lose(SAN.paths[0])
-        check(it.register(KEY), it.reserve(KEY))
-        with san.Load(SAN) as load:
-            bring_back(SAN.paths[0])
+    with san.fresh_guest(HELPER, SAN) as it:
+        SAN.lose(SAN.paths[0])
+        expect_good(it.register(KEY), it.reserve(KEY))
+        with Load(SAN) as load:
+            SAN.bring_back(SAN.paths[0])
             load.goes_on()
         assert not load.errors, load.errors
         becomes([KEY, KEY])
@@ -134,22 +103,22 @@ def _():
 
 @of_each_path("RELEASE while the {} path is dead: ours is gone, the other host's key is not")
 def _(path):
-    with guest() as it:
-        assert SAN.other_host(scsi.REGISTER, 0, OTHER) == "GOOD"
-        check(it.register(KEY), it.reserve(KEY))
-        lose(path)
-        check(it.release(KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        SAN.other_host_joins()
+        expect_good(it.register(KEY), it.reserve(KEY))
+        SAN.lose(path)
+        expect_good(it.release(KEY))
         assert SAN.reservation() is None, SAN.reservation()
         assert OTHER in SAN.keys() and KEY in SAN.keys(), SAN.keys()
-        bring_back(path)
+        SAN.bring_back(path)
         becomes([KEY, KEY, OTHER])
 
 
 @test("RELEASE by who does not hold it leaves the other host's reservation")
 def _():
-    with guest() as it:
+    with san.fresh_guest(HELPER, SAN) as it:
         other_host_reserves()
-        check(it.register(KEY), it.release(KEY))
+        expect_good(it.register(KEY), it.release(KEY))
         assert SAN.reservation() == (OTHER, KIND)
         assert SAN.keys() == sorted([KEY, KEY, OTHER])
 
@@ -160,8 +129,8 @@ def _():
 
     def held_through_it():
         SAN.clean()
-        assert SAN.other_host(scsi.REGISTER, 0, OTHER) == "GOOD"
-        check(it.register(KEY), it.reserve(KEY))
+        SAN.other_host_joins()
+        expect_good(it.register(KEY), it.reserve(KEY))
         path.delete()
         SAN.wait_for_paths([other for other in SAN.paths if other is not path])
 
@@ -169,25 +138,25 @@ def _():
         path.rescan()
         SAN.wait_for_paths(SAN.paths)
 
-    with guest() as it:
+    with san.fresh_guest(HELPER, SAN) as it:
         held_through_it()
-        check(it.release(KEY))
+        expect_good(it.release(KEY))
         assert SAN.reservation() is None, SAN.reservation()
         assert OTHER in SAN.keys() and KEY in SAN.keys(), SAN.keys()
         back()
-        check(it.register(0, KEY))
+        expect_good(it.register(0, KEY))
         held_through_it()
-        check(it.register(NEW, KEY))
+        expect_good(it.register(NEW, KEY))
         assert SAN.reservation() == (NEW, KIND), SAN.reservation()
         back()
-        check(it.register(0, NEW))
+        expect_good(it.register(0, NEW))
         held_through_it()
-        check(it.reserve(KEY))
+        expect_good(it.reserve(KEY))
         assert SAN.reservation() == (KEY, KIND), SAN.reservation()
         back()
-        check(it.register(0, KEY))
+        expect_good(it.register(0, KEY))
         held_through_it()
-        check(it.register(0, KEY))
+        expect_good(it.register(0, KEY))
         assert SAN.reservation() is None, SAN.reservation()
         assert OTHER in SAN.keys(), SAN.keys()
         back()
@@ -195,58 +164,58 @@ def _():
 
 @test("RELEASE by who does not hold it, while a path is dead")
 def _():
-    with guest() as it:
+    with san.fresh_guest(HELPER, SAN) as it:
         other_host_reserves()
-        check(it.register(KEY))
-        lose(SAN.paths[0])
-        check(it.release(KEY))
+        expect_good(it.register(KEY))
+        SAN.lose(SAN.paths[0])
+        expect_good(it.release(KEY))
         assert SAN.reservation() == (OTHER, KIND)
         assert SAN.keys() == sorted([KEY, KEY, OTHER])
 
 
 def other_host_reserves():
-    check(SAN.other_host(scsi.REGISTER, 0, OTHER),
-          SAN.other_host(scsi.RESERVE, OTHER, kind=KIND))
+    SAN.other_host_joins()
+    expect_good(SAN.other_host(scsi.RESERVE, OTHER, kind=KIND))
 
 
 @test("preempted while a path is away, it is not registered again")
 def _():
     path = SAN.paths[0]
-    with guest() as it:
-        check(it.register(KEY), it.reserve(KEY))
-        lose(path)
-        check(SAN.other_host(scsi.REGISTER, 0, OTHER),
-              SAN.other_host(scsi.PREEMPT, OTHER, KEY, KIND))
-        bring_back(path)
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY), it.reserve(KEY))
+        SAN.lose(path)
+        SAN.other_host_joins()
+        expect_good(SAN.other_host(scsi.PREEMPT, OTHER, KEY, KIND))
+        SAN.bring_back(path)
         assert SAN.keys() == [OTHER], SAN.keys()
-        with san.Load(SAN) as load:
+        with Load(SAN) as load:
             load.goes_on()
         assert load.errors and not load.done
         assert it.reserve(KEY) == "CONFLICT"
         # It may join again.
-        check(it.register(KEY))
+        expect_good(it.register(KEY))
         assert SAN.keys() == sorted([KEY, KEY, OTHER])
 
 
 @test("a path that comes back after CLEAR stays unregistered")
 def _():
-    with guest() as it:
-        check(it.register(KEY), it.reserve(KEY))
-        lose(SAN.paths[0])
-        check(it.out(scsi.CLEAR, KEY))
-        bring_back(SAN.paths[0])
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY), it.reserve(KEY))
+        SAN.lose(SAN.paths[0])
+        expect_good(it.out(scsi.CLEAR, KEY))
+        SAN.bring_back(SAN.paths[0])
         assert SAN.keys() == [], SAN.keys()
         assert SAN.multipathd_key() == "none"
 
 
 @test("a path that comes back after the guest has gone stays unregistered")
 def _():
-    with guest() as it:
-        check(it.register(KEY), it.reserve(KEY))
-        lose(SAN.paths[0])
-        check(it.register(0, KEY))
+    with san.fresh_guest(HELPER, SAN) as it:
+        expect_good(it.register(KEY), it.reserve(KEY))
+        SAN.lose(SAN.paths[0])
+        expect_good(it.register(0, KEY))
         assert SAN.reservation() is None, SAN.reservation()
-        bring_back(SAN.paths[0])
+        SAN.bring_back(SAN.paths[0])
         assert SAN.multipathd_key() == "none"
         # The dead path could not be told; it must not come into use with a key that nobody knows.
         assert SAN.keys() in ([], [KEY]), SAN.keys()

@@ -14,11 +14,10 @@ import rig
 import scsi
 import helper
 from helper import Helper
+from san import KEY, OTHER, expect_good
 from tap import diag, main, test
 
 OPTIONS = san.parse_arguments(__doc__)
-KEY, OTHER = 0xA11CE, 0xB0B
-SYS_RAWIO = 1 << 17
 READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
 REGISTER = scsi.pr_out(scsi.REGISTER)
 REFUSED = "5/20/00"
@@ -30,31 +29,21 @@ exec setpriv --reuid={USER} --regid={USER} --clear-groups --inh-caps=-all,+sys_r
 """
 
 
-def check(*outcomes):
-    assert set(outcomes) == {"GOOD"}, outcomes
-
-
 def live(started):
     """A guest's life on the map."""
-    SAN.clean()
-    with san.Guest(started, SAN) as it:
-        check(it.register(KEY))
+    with san.fresh_guest(started, SAN) as it:
+        expect_good(it.register(KEY))
         assert SAN.keys() == [KEY, KEY]
         assert SAN.multipathd_key() == hex(KEY)
-        check(it.reserve(KEY), it.release(KEY), it.register(0, KEY))
+        expect_good(it.reserve(KEY), it.release(KEY), it.register(0, KEY))
         assert (SAN.keys(), SAN.multipathd_key()) == ([], "none")
-
-
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return [int(word) for word in file.read().split()]
 
 
 @test("with -u: maps are served, by a second process that has uid 0 and nothing else")
 def _():
     with Helper(OPTIONS.helper) as started:
         live(started)
-        broker, = children(started.pid)
+        broker, = started.children()
         found = process.status(f"/proc/{broker}/status")
         assert found["Uid"].split() == ["0"] * 4, found
         assert [int(found[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapAmb",
@@ -62,14 +51,14 @@ def _():
         assert (found["NoNewPrivs"], found["Groups"]) == ("1", ""), found
         for thread in started.threads():
             assert thread["Uid"].split() == ["65534"] * 4, thread
-            assert int(thread["CapEff"], 16) == SYS_RAWIO, thread
+            assert int(thread["CapEff"], 16) == process.SYS_RAWIO, thread
     rig.wait_for(lambda: not os.path.exists(f"/proc/{broker}"), "the broker to go")
 
 
 @test("the second process goes, even if the first one is killed")
 def _():
     with Helper(OPTIONS.helper) as started:
-        broker, = children(started.pid)
+        broker, = started.children()
         started.process.kill()
         rig.wait_for(lambda: not os.path.exists(f"/proc/{broker}"), "the broker to go")
 
@@ -78,16 +67,16 @@ def _():
 def _():
     with Helper(OPTIONS.helper, drop=()) as started:
         live(started)
-        assert children(started.pid) == []
+        assert started.children() == []
 
 
 @test("the second process is killed: maps fail and say so, raw disks go on")
 def _():
     SAN.clean()
     with Helper(OPTIONS.helper) as started, san.Guest(started, SAN) as it:
-        check(it.register(KEY))
+        expect_good(it.register(KEY))
         start = len(helper.log())
-        os.kill(children(started.pid)[0], signal.SIGKILL)
+        os.kill(started.children()[0], signal.SIGKILL)
         for cdb, data in ((READ_KEYS, b""), (REGISTER, scsi.parameters(KEY, OTHER))):
             answer = it.command(cdb, data)
             assert answer.status == scsi.CHECK_CONDITION, answer
@@ -164,13 +153,13 @@ def _():
     SAN.clean()
     with Helper(OPTIONS.helper) as one, Helper(OPTIONS.helper, socket="/run/pr/two.sock") as two, \
             san.Guest(one, SAN) as first, san.Guest(two, SAN) as second:
-        check(first.register(KEY), second.reserve(KEY))
+        expect_good(first.register(KEY), second.reserve(KEY))
         assert first.register(OTHER) == "CONFLICT"
-        check(second.register(OTHER, KEY))
+        expect_good(second.register(OTHER, KEY))
         assert (SAN.keys(), SAN.multipathd_key()) == ([OTHER, OTHER], hex(OTHER))
-        check(first.release(OTHER))
+        expect_good(first.release(OTHER))
         assert SAN.reservation() is None
-        check(second.register(0, OTHER))
+        expect_good(second.register(0, OTHER))
         assert (SAN.keys(), SAN.multipathd_key()) == ([], "none")
 
 
@@ -182,7 +171,7 @@ def register_at_once(helpers, rounds=10):
                     for _ in range(rounds)}
     with ThreadPoolExecutor(4) as pool:
         outcomes = set().union(*pool.map(client, range(4)))
-    check(*outcomes)
+    expect_good(*outcomes)
 
 
 @test("four clients of one helper at once: both paths and multipathd have the same key")
@@ -200,7 +189,7 @@ def _():
     with Helper(OPTIONS.helper) as one, Helper(OPTIONS.helper, socket="/run/pr/two.sock") as two:
         register_at_once([one, two])
         with san.Guest(one, SAN) as it:
-            check(it.out(scsi.REGISTER_AND_IGNORE_EXISTING_KEY, 0, OTHER))
+            expect_good(it.out(scsi.REGISTER_AND_IGNORE_EXISTING_KEY, 0, OTHER))
         assert (SAN.keys(), SAN.multipathd_key()) == ([OTHER, OTHER], hex(OTHER))
 
 

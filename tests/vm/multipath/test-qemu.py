@@ -8,10 +8,10 @@ import san
 import scsi
 from cluster import KEY_A, KEY_B, USER, Node
 from helper import Helper
+from san import KIND
 from tap import main, test
 
 OPTIONS = san.parse_arguments(__doc__)
-KIND = scsi.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
 
 
 def writes():
@@ -19,66 +19,46 @@ def writes():
     return {GUEST.writes() for _ in range(20)}
 
 
-def other_host_writes():
-    """Does the disk take what it writes?"""
-    try:
-        os.pwrite(SAN.fd, bytes(512), 0)
-        os.fsync(SAN.fd)
-        return True
-    except OSError:
-        return False
-
-
-def lose(path):
-    path.offline()
-    SAN.wait_for_paths([other for other in SAN.paths if other is not path])
-
-
-def bring_back(path):
-    path.online()
-    SAN.wait_for_paths(SAN.paths)
-
-
 @test("the guest registers and reserves; the other host is fenced")
 def _():
-    assert writes() == {"GOOD"} and other_host_writes()
+    assert writes() == {"GOOD"} and SAN.other_host_writes()
     assert GUEST.pr_out(scsi.REGISTER, 0, KEY_A) == "GOOD"
     assert GUEST.pr_out(scsi.RESERVE, KEY_A, kind=KIND) == "GOOD"
     assert GUEST.keys() == SAN.keys() == [KEY_A, KEY_A]
     assert GUEST.reservation() == SAN.reservation() == (KEY_A, KIND)
     assert writes() == {"GOOD"}
-    assert not other_host_writes()
+    assert not SAN.other_host_writes()
 
 
 @test("each path is lost and comes back: it writes, and the other host is fenced all the time")
 def _():
     for path in SAN.paths:
-        lose(path)
-        assert writes() == {"GOOD"} and not other_host_writes()
+        SAN.lose(path)
+        assert writes() == {"GOOD"} and not SAN.other_host_writes()
         assert GUEST.reservation() == (KEY_A, KIND)
-        bring_back(path)
-        assert writes() == {"GOOD"} and not other_host_writes()
+        SAN.bring_back(path)
+        assert writes() == {"GOOD"} and not SAN.other_host_writes()
     assert SAN.keys() == [KEY_A, KEY_A]
 
 
 @test("a path is away while the guest changes its key")
 def _():
-    lose(SAN.paths[0])
+    SAN.lose(SAN.paths[0])
     assert GUEST.pr_out(scsi.REGISTER, KEY_A, KEY_B) == "GOOD"
     assert writes() == {"GOOD"}
-    bring_back(SAN.paths[0])
+    SAN.bring_back(SAN.paths[0])
     assert writes() == {"GOOD"}
     assert SAN.keys() == [KEY_B, KEY_B] and SAN.reservation() == (KEY_B, KIND)
 
 
 @test("fenced by the other host while a path is away, the guest stays fenced")
 def _():
-    lose(SAN.paths[1])
+    SAN.lose(SAN.paths[1])
     assert SAN.other_host(scsi.REGISTER, 0, KEY_A) == "GOOD"
     assert SAN.other_host(scsi.PREEMPT, KEY_A, KEY_B, KIND) == "GOOD"
-    assert writes() == {"CONFLICT"} and other_host_writes()
-    bring_back(SAN.paths[1])
-    assert writes() == {"CONFLICT"} and other_host_writes()
+    assert writes() == {"CONFLICT"} and SAN.other_host_writes()
+    SAN.bring_back(SAN.paths[1])
+    assert writes() == {"CONFLICT"} and SAN.other_host_writes()
     assert SAN.keys() == [KEY_A]
     assert GUEST.pr_out(scsi.RESERVE, KEY_B, kind=KIND) == "CONFLICT"
 
@@ -87,10 +67,10 @@ def _():
 def _():
     assert GUEST.pr_out(scsi.REGISTER, 0, KEY_B) == "GOOD"
     assert GUEST.pr_out(scsi.PREEMPT, KEY_B, KEY_A, KIND) == "GOOD"
-    assert writes() == {"GOOD"} and not other_host_writes()
+    assert writes() == {"GOOD"} and not SAN.other_host_writes()
     assert GUEST.pr_out(scsi.CLEAR, KEY_B) == "GOOD"
     assert (SAN.keys(), SAN.reservation()) == ([], None)
-    assert writes() == {"GOOD"} and other_host_writes()
+    assert writes() == {"GOOD"} and SAN.other_host_writes()
     assert GUEST.is_alive()
 
 

@@ -8,10 +8,11 @@ import san
 import rig
 import scsi
 import sgio
+from load import Load
+from san import KEY, OTHER
 from tap import main, test
 
 san.parse_arguments(__doc__)
-KEY, OTHER = 0xA11CE, 0xB0B
 
 
 @test("the map has two paths, and the other host's is none of them")
@@ -35,9 +36,9 @@ def _():
 @test("I/O on a path that is not registered fails where others are")
 def _():
     SAN.clean()
-    assert SAN.other_host(scsi.REGISTER, 0, OTHER) == "GOOD"
+    SAN.other_host_joins()
     assert SAN.other_host(scsi.RESERVE, OTHER, kind=scsi.WRITE_EXCLUSIVE) == "GOOD"
-    with san.Load(SAN) as load:
+    with Load(SAN) as load:
         load.goes_on()
     assert load.errors and not load.done
 

@@ -16,11 +16,12 @@ import rig
 import scsi
 import helper
 from helper import Helper
+from load import Load
+from multipathd import RESERVATION_KEY
+from san import KEY, KIND, NEW, expect_good
 from tap import diag, main, test
 
 OPTIONS = san.parse_arguments(__doc__)
-KEY, NEW = 0xA11CE, 0xBEEF
-KIND = scsi.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
 DEADLINE = 4                    # what the daemon is told
 SLACK = 3                       # what a loaded machine may add
 UNKNOWN, NOT_SENT, LOST = "B/2E/02", "B/2E/01", "B/05/00"
@@ -30,15 +31,10 @@ READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
 @contextlib.contextmanager
 def guest():
     """A guest on the first map, and what the daemon has said since then."""
-    SAN.clean()
-    start = len(helper.log())
-    with san.Guest(HELPER, SAN) as found:
+    with san.fresh_guest(HELPER, SAN) as found:
+        start = len(helper.log())
         found.log = lambda: helper.log()[start:]
         yield found
-
-
-def check(*outcomes):
-    assert set(outcomes) == {"GOOD"}, outcomes
 
 
 def timed(function):
@@ -84,8 +80,8 @@ def all_paths_offline():
 @test("all paths offline, and I/O waits for them: reservations do not")
 def _():
     with guest() as it:
-        check(it.register(KEY), it.reserve(KEY))
-        with san.Load(SAN) as load:
+        expect_good(it.register(KEY), it.reserve(KEY))
+        with Load(SAN) as load:
             with all_paths_offline():
                 for cdb, data in ((READ_KEYS, b""),
                                   (scsi.pr_out(scsi.REGISTER), scsi.parameters(KEY, NEW)),
@@ -100,7 +96,7 @@ def _():
             load.goes_on()
         assert not load.errors, load.errors
         assert (SAN.keys(), SAN.reservation()) == ([KEY, KEY], (KEY, KIND))
-        check(it.release(KEY))
+        expect_good(it.release(KEY))
 
 
 @test("the map is suspended: reservations go on")
@@ -108,7 +104,7 @@ def _():
     with guest() as it:
         san.run("dmsetup", "suspend", SAN.alias)
         try:
-            check(*(in_time(step) for step in (
+            expect_good(*(in_time(step) for step in (
                 lambda: it.register(KEY), lambda: it.reserve(KEY), lambda: it.release(KEY),
                 lambda: str(it.command(READ_KEYS)), lambda: it.register(0, KEY))))
             others_go_on()
@@ -119,20 +115,20 @@ def _():
 @test("multipathd is restarted, and nothing is forgotten")
 def _():
     with guest() as it:
-        check(it.register(KEY), it.reserve(KEY))
+        expect_good(it.register(KEY), it.reserve(KEY))
         MULTIPATHD.restart()
-        check(it.register(NEW, KEY))
+        expect_good(it.register(NEW, KEY))
         assert SAN.keys() == [NEW, NEW]
         MULTIPATHD.restart()
         first = SAN.paths[0]
-        with san.Load(SAN) as load:
+        with Load(SAN) as load:
             first.delete()
             SAN.wait_for_paths(SAN.paths[1:])
             first.rescan()
             SAN.wait_for_paths(SAN.paths)
             load.goes_on()
         assert not load.errors, load.errors
-        check(it.release(NEW))
+        expect_good(it.release(NEW))
         assert SAN.reservation() is None
 
 
@@ -153,20 +149,20 @@ def _():
             for action in (scsi.REGISTER, scsi.REGISTER_AND_IGNORE_EXISTING_KEY):
                 answer = it.command(scsi.pr_out(action), scsi.parameters(0, KEY))
                 assert answer.status == scsi.CHECK_CONDITION, answer
-            check(str(it.command(READ_KEYS)))
+            expect_good(str(it.command(READ_KEYS)))
             assert SAN.keys() == []
             says(it, "multipathd", SAN.map)
-        check(it.register(KEY))
+        expect_good(it.register(KEY))
 
 
 @test("who was registered before multipathd went can still reserve and release")
 def _():
     with guest() as it:
-        check(it.register(KEY))
+        expect_good(it.register(KEY))
         with multipathd_absent():
-            check(it.reserve(KEY))
+            expect_good(it.reserve(KEY))
             assert SAN.reservation() == (KEY, KIND)
-            check(it.release(KEY))
+            expect_good(it.release(KEY))
             assert SAN.reservation() is None
 
 
@@ -178,13 +174,13 @@ def _():
         try:
             answer = it.command(scsi.pr_out(scsi.REGISTER), scsi.parameters(0, KEY))
             assert answer.status == scsi.CHECK_CONDITION, answer
-            check(str(it.command(READ_KEYS)))
+            expect_good(str(it.command(READ_KEYS)))
             assert SAN.keys() == []
-            says(it, san.RESERVATION_KEY, "multipath.conf")
+            says(it, RESERVATION_KEY, "multipath.conf")
         finally:
             MULTIPATHD.configure()
             MULTIPATHD.restart()
-        check(it.register(KEY))
+        expect_good(it.register(KEY))
 
 
 @test("multipathd is stuck: an answer in time, and raw disks go on")
@@ -196,21 +192,21 @@ def _():
                                                 scsi.parameters(0, KEY)))
             assert answer.status == scsi.CHECK_CONDITION, answer
             others_go_on()
-            check(str(in_time(lambda: it.command(READ_KEYS))))
+            expect_good(str(in_time(lambda: it.command(READ_KEYS))))
         finally:
             os.kill(MULTIPATHD.process.pid, signal.SIGCONT)
         rig.wait_for(lambda: SAN.multipathd_key() != "timeout", "multipathd")
-        check(it.register(KEY))
+        expect_good(it.register(KEY))
         assert SAN.keys() == [KEY, KEY]
 
 
 @test("a path that cannot be registered is named in the log")
 def _():
     with guest() as it:
-        check(it.register(KEY))
+        expect_good(it.register(KEY))
         SAN.paths[0].offline()
         SAN.wait_for_paths(SAN.paths[1:])
-        check(it.register(NEW, KEY))
+        expect_good(it.register(NEW, KEY))
         says(it, SAN.paths[0].name)
 
 
@@ -242,7 +238,7 @@ def no_network():
 def other_map_goes_on(it):
     for _ in range(3):
         seconds, outcome = timed(lambda: it.reserve(KEY))
-        check(outcome)
+        expect_good(outcome)
         assert seconds < 2, seconds
         others_go_on()
 
@@ -251,7 +247,7 @@ def other_map_goes_on(it):
 def _():
     # multipathd waits for these paths, too, so nobody can register any more.
     with guest() as it, san.Guest(HELPER, HANGING) as hung:
-        check(hung.register(KEY), it.register(KEY))
+        expect_good(hung.register(KEY), it.register(KEY))
         with no_network():
             answers = answers_for(hung.fd, lambda: other_map_goes_on(it))
             assert UNKNOWN in answers and answers <= {UNKNOWN, NOT_SENT}, answers

@@ -27,7 +27,6 @@ CLIENT = os.path.join(os.path.dirname(HELPER), "qemu-pr-client")
 QEMU = os.path.realpath("/usr/bin/qemu-system-x86_64")
 QEMU_USER = pwd.getpwnam("libvirt-qemu")
 SYSTEM_SOCKET = "/run/qemu-pr-helper.sock"
-SYS_RAWIO = 1 << 17
 TYPE = scsi.WRITE_EXCLUSIVE
 
 
@@ -86,7 +85,7 @@ def _():
         found = process.status(f"/proc/{pid}/status")
         equal((found["Uid"].split(), found["Groups"], found["NoNewPrivs"]), (["0"] * 4, "", "1"))
         equal([int(found[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb")],
-              [SYS_RAWIO, SYS_RAWIO, 0, 0, 0])
+              [process.SYS_RAWIO, process.SYS_RAWIO, 0, 0, 0])
 
 
 @test("libvirt changes the socket's owner and label, and QEMU's user can use it", timeout=120)

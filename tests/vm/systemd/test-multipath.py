@@ -18,16 +18,15 @@ import process
 sys.path.insert(0, os.path.join(unit.HERE, "../multipath"))
 import san
 import scsi
+from load import Load
 from prproto import Client
+from san import KEY, KIND, NEW, OTHER, expect_good
 from tap import main, test
 
 BUILD = unit.install(__doc__.split("\n", 1)[0])
 DROP_IN = "/usr/local/share/doc/qemu-pr-helper/multipath.conf"
 DIRECTORY = "/etc/systemd/system/qemu-pr-helper.service.d"
 MAX_EXPOSURE = 2.2
-KEY, NEW, OTHER = 0xA11CE, 0xBEEF, 0xB0B
-KIND = scsi.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
-SYS_RAWIO = 1 << 17
 
 
 def out(action, key=0, new_key=0, kind=0):
@@ -37,10 +36,6 @@ def out(action, key=0, new_key=0, kind=0):
             return san.settled(lambda: client.command(scsi.pr_out(action, kind), FD,
                                                       scsi.parameters(key, new_key)))
     return unit.as_guest(send)
-
-
-def check(*outcomes):
-    assert set(outcomes) == {"GOOD"}, outcomes
 
 
 @test("without the drop-in the log says that maps need a start as root")
@@ -70,9 +65,8 @@ def _():
 def _():
     unit.ping()
     pid = unit.main_pid()
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        broker, = file.read().split()
-    for number, uid, capabilities in ((pid, unit.user().pw_uid, SYS_RAWIO), (broker, 0, 0)):
+    broker, = process.children(pid)
+    for number, uid, capabilities in ((pid, unit.user().pw_uid, process.SYS_RAWIO), (broker, 0, 0)):
         for status in process.threads(number):
             assert status["Uid"].split() == [str(uid)] * 4, status
             assert int(status["CapPrm"], 16) == int(status["CapEff"], 16) == capabilities, status
@@ -81,24 +75,24 @@ def _():
 
 @test("register, reserve, another key, release, leave")
 def _():
-    check(out(scsi.REGISTER, 0, KEY))
+    expect_good(out(scsi.REGISTER, 0, KEY))
     assert (SAN.keys(), SAN.multipathd_key()) == ([KEY, KEY], hex(KEY))
-    check(out(scsi.RESERVE, KEY, kind=KIND))
+    expect_good(out(scsi.RESERVE, KEY, kind=KIND))
     assert SAN.reservation() == (KEY, KIND)
-    check(out(scsi.REGISTER, KEY, NEW))
+    expect_good(out(scsi.REGISTER, KEY, NEW))
     assert (SAN.keys(), SAN.reservation()) == ([NEW, NEW], (NEW, KIND))
-    check(out(scsi.RELEASE, NEW, kind=KIND), out(scsi.REGISTER, NEW, 0))
+    expect_good(out(scsi.RELEASE, NEW, kind=KIND), out(scsi.REGISTER, NEW, 0))
     assert (SAN.keys(), SAN.reservation(), SAN.multipathd_key()) == ([], None, "none")
 
 
 @test("a path is away while the key changes, under I/O")
 def _():
     path = SAN.paths[0]
-    check(out(scsi.REGISTER, 0, KEY), out(scsi.RESERVE, KEY, kind=KIND))
-    with san.Load(SAN) as load:
+    expect_good(out(scsi.REGISTER, 0, KEY), out(scsi.RESERVE, KEY, kind=KIND))
+    with Load(SAN) as load:
         path.offline()
         SAN.wait_for_paths(SAN.paths[1:])
-        check(out(scsi.REGISTER, KEY, NEW))
+        expect_good(out(scsi.REGISTER, KEY, NEW))
         path.online()
         SAN.wait_for_paths(SAN.paths)
         load.goes_on()
@@ -109,12 +103,12 @@ def _():
 @test("a restart forgets nothing, even if the other host takes over in between")
 def _():
     unit.restart()
-    check(out(scsi.RELEASE, NEW, kind=KIND), SAN.other_host(scsi.REGISTER, 0, OTHER),
-          SAN.other_host(scsi.RESERVE, OTHER, kind=KIND))
+    expect_good(out(scsi.RELEASE, NEW, kind=KIND), SAN.other_host(scsi.REGISTER, 0, OTHER),
+                SAN.other_host(scsi.RESERVE, OTHER, kind=KIND))
     unit.restart()
-    check(out(scsi.RELEASE, NEW, kind=KIND))
+    expect_good(out(scsi.RELEASE, NEW, kind=KIND))
     assert SAN.reservation() == (OTHER, KIND)
-    check(out(scsi.CLEAR, NEW))
+    expect_good(out(scsi.CLEAR, NEW))
     assert SAN.keys() == []
 
 

@@ -18,7 +18,6 @@ from prproto import Client
 from tap import main, test
 
 BUILD = unit.install(__doc__)
-SYS_RAWIO = 1 << 17
 MAX_EXPOSURE = 1.5
 # From <sys/ptrace.h> and <sys/wait.h>.
 PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
@@ -134,7 +133,7 @@ def check_thread(status):
     assert status["Gid"].split() == [str(gid)] * 4, status
     assert status["Groups"].split() in ([], [str(gid)]), status
     for name in ("CapPrm", "CapEff", "CapBnd"):
-        assert int(status[name], 16) == SYS_RAWIO, (name, status)
+        assert int(status[name], 16) == process.SYS_RAWIO, (name, status)
     for name in ("CapInh", "CapAmb"):
         assert int(status[name], 16) == 0, (name, status)
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2"), status
