@@ -8,7 +8,7 @@ the first kilobyte of it to its user, and a journal entry has one line.
 import os
 import re
 
-from daemon import Daemon, need_root, read, run, scratch
+from daemon import Daemon, forking_test, need_root, read, run, scratch
 import scsi
 from tap import main, test
 
@@ -206,7 +206,7 @@ def _():
     assert status == 1 and any("LimitNOFILE=" in line for line in lines), lines
 
 
-@test("--check knows who the helper will be")
+@forking_test("--check knows who the helper will be")
 def _():
     need_root("to become another user")
     for user, words in (("root", "as root"), ("nobody", "a second process stays root")):
