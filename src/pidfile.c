@@ -134,5 +134,8 @@ void pidfile_remove(PidFile *file)
 		return;
 	if (is_still(file->fd, file->path))
 		unlink(file->path);
+	/* It may have to stay, in a directory of root's; a number in it would
+	 * one day be another process. */
+	(void)!ftruncate(file->fd, 0);
 	fd_clear(&file->fd);
 }

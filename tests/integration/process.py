@@ -103,6 +103,15 @@ def _():
         assert daemon.stop() == 0 and read(path) == "1\n"
 
 
+@test("a PID file that its user may not remove names no process any more")
+def _():
+    need_root("to become another user")
+    path = f"{scratch()}/pid"
+    with Daemon("-f", path, "-u", "nobody") as daemon:
+        assert read(path) == f"{daemon.pid}\n"
+    assert read(path) == ""
+
+
 # Background
 
 @forking_test("-d returns when the helper serves, and leaves nothing of the starter open")
