@@ -60,7 +60,7 @@ ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(SANITIZE_FLAGS) \
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_FLAGS) \
 	$(LDFLAGS)
 
-DAEMON_SOURCES := $(wildcard src/*.c)
+DAEMON_SOURCES := $(wildcard src/*.c src/multipath/*.c)
 CLIENT_SOURCES := $(wildcard src/client/*.c)
 # What the client shares with the daemon: the pure modules.
 SHARED_SOURCES := src/scsi.c src/scsi-names.c src/wire.c

@@ -6,7 +6,7 @@
 #define CHECK_MULTIPATHD_H
 
 #include "check-report.h"
-#include "map.h"
+#include "multipath/map.h"
 
 /* For this map; NULL: for none in particular. */
 void check_multipathd(Check *check, const Map *map);

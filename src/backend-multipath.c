@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * dm-multipath maps: the world that the policy in multipath.c acts upon. The
+ * dm-multipath maps: the world that the policy in policy.c acts upon. The
  * hard rule: nothing is ever sent through the map itself, which would pick any
  * path, hang where there is none, and refuse while it is suspended.
  */
@@ -12,11 +12,11 @@
 #include <sys/sysmacros.h>
 
 #include "backend.h"
-#include "broker.h"
 #include "fd.h"
 #include "log.h"
-#include "map-record.h"
-#include "multipath.h"
+#include "multipath/broker.h"
+#include "multipath/map-record.h"
+#include "multipath/policy.h"
 #include "scsi-send.h"
 #include "sysfs.h"
 

@@ -17,7 +17,7 @@
 #include "check-multipathd.h"
 #include "command.h"
 #include "fd.h"
-#include "privileged.h"
+#include "multipath/privileged.h"
 #include "scsi-send.h"
 #include "sysfs.h"
 

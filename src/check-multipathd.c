@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "multipath-conf.h"
-#include "multipathd.h"
+#include "multipath/conf.h"
+#include "multipath/multipathd.h"
 
 /* For an answer, in milliseconds. */
 #define PATIENCE 5000

@@ -9,8 +9,8 @@
 #define MULTIPATH_MODEL_H
 
 #include "bytes.h"
-#include "multipath-step.h"
-#include "multipath.h"
+#include "multipath/policy.h"
+#include "multipath/step.h"
 #include "testing.h"
 
 #define OURS    3

@@ -2,7 +2,7 @@
 /*
  * multipathd's configuration as it prints it, in short.
  */
-#include "multipath-conf.h"
+#include "multipath/conf.h"
 
 #include "testing.h"
 
@@ -61,8 +61,8 @@ static void test_map(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/multipath-conf/defaults", test_defaults);
-	g_test_add_func("/multipath-conf/none", test_none);
-	g_test_add_func("/multipath-conf/map", test_map);
+	g_test_add_func("/multipath/conf/defaults", test_defaults);
+	g_test_add_func("/multipath/conf/none", test_none);
+	g_test_add_func("/multipath/conf/map", test_map);
 	return g_test_run();
 }

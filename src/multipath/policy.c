@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The commands that one path can do for all; those that every path has to get
+ * are in register.c and release.c.
+ */
+#include "multipath/policy.h"
+
+#include <glib.h>
+
+#include "multipath/key.h"
+#include "multipath/own.h"
+#include "multipath/register.h"
+#include "multipath/release.h"
+
+static const ScsiSense sense_invalid_field = { SCSI_SENSE_ILLEGAL_REQUEST, 0x24,
+					       0x00 };
+
+static void hold_record(const Multipath *m, uint64_t key, uint8_t type)
+{
+	m->world->hold_set(m->world->data,
+			   (Hold) { .held = true, .key = key, .type = type });
+	/* Versions before 0.13 do not know this; nothing depends on it. */
+	multipath_tell(m, MULTIPATHD_SET_HOLD);
+}
+
+/* Every path says conflict: the guest may well hold the reservation already,
+ * through one that is dead or has left the map. */
+static bool reserve_again(Multipath *m)
+{
+	uint64_t key = m->parameters.reservation_key;
+	uint8_t type = m->command->pr.type;
+	ScsiPrReservation reservation;
+	Hold hold;
+	size_t i;
+
+	if (multipath_count(m, OUTCOME_CONFLICT, &i) == 0 ||
+	    !multipath_read_reservation(m, i, &reservation) ||
+	    !reservation.held || reservation.key != key ||
+	    reservation.type != type)
+		return false;
+	hold = multipath_known_hold(m, NULL);
+	return multipath_is_by(&reservation, &hold) &&
+	       multipath_take_over(m, i, key, type);
+}
+
+static void reserve(Multipath *m)
+{
+	size_t i;
+	Outcome outcome = multipath_on_one_path(m, &i);
+
+	if (outcome == OUTCOME_CONFLICT && reserve_again(m)) {
+		command_answer(m->command, SCSI_GOOD, NULL, 0, 0);
+		outcome = OUTCOME_GOOD;
+	}
+	if (outcome == OUTCOME_GOOD)
+		hold_record(m, m->parameters.reservation_key,
+			    m->command->pr.type);
+}
+
+static void clear(Multipath *m)
+{
+	size_t i;
+
+	if (multipath_on_one_path(m, &i) != OUTCOME_GOOD)
+		return;
+	m->world->hold_set(m->world->data, (Hold) { .held = false });
+	multipath_tell_or_warn(m, MULTIPATHD_UNSET_STATUS,
+			       "it may register paths that come back");
+	multipath_tell_or_warn(m, MULTIPATHD_UNSET_KEY,
+			       "it may register paths that come back");
+}
+
+/* Who preempts its own key, or with 0 everybody's, takes itself out on all
+ * paths but the one that it came by. */
+static bool names_ourselves(const ScsiPrParameters *parameters)
+{
+	return parameters->service_action_key == 0 ||
+	       parameters->service_action_key == parameters->reservation_key;
+}
+
+static void preempt(Multipath *m)
+{
+	uint64_t key = m->parameters.reservation_key;
+	ScsiPrReservation reservation;
+	MultipathdAnswer known;
+	size_t i;
+
+	if (multipath_on_one_path(m, &i) != OUTCOME_GOOD)
+		return;
+	if (names_ourselves(&m->parameters)) {
+		known = multipath_tell(m, MULTIPATHD_GET_KEY);
+		multipath_register_others(m, i, key, known.aptpl);
+	}
+	if (multipath_read_reservation(m, i, &reservation) &&
+	    reservation.held && reservation.key == key)
+		hold_record(m, key, reservation.type);
+}
+
+static void on_one_path(Multipath *m)
+{
+	size_t i;
+
+	multipath_on_one_path(m, &i);
+}
+
+static void refuse_move(Multipath *m)
+{
+	command_refuse(m->command, sense_invalid_field,
+		       "REGISTER AND MOVE is not possible on a multipath map");
+}
+
+typedef void Action(Multipath *m);
+
+static Action *const actions[] = {
+	[SCSI_PR_OUT_REGISTER] = multipath_register,
+	[SCSI_PR_OUT_RESERVE] = reserve,
+	[SCSI_PR_OUT_RELEASE] = multipath_release,
+	[SCSI_PR_OUT_CLEAR] = clear,
+	[SCSI_PR_OUT_PREEMPT] = preempt,
+	[SCSI_PR_OUT_PREEMPT_AND_ABORT] = preempt,
+	[SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY] = multipath_register,
+	[SCSI_PR_OUT_REGISTER_AND_MOVE] = refuse_move,
+};
+
+/* What the standard does not define, or whose parameter list is cut off, is the
+ * device's to refuse. */
+static Action *action_of(Multipath *m)
+{
+	const Command *command = m->command;
+	uint8_t service_action = command->pr.service_action;
+
+	if (command->pr.opcode != SCSI_PERSISTENT_RESERVE_OUT ||
+	    service_action >= G_N_ELEMENTS(actions))
+		return on_one_path;
+	if (service_action != SCSI_PR_OUT_REGISTER_AND_MOVE &&
+	    !scsi_pr_parameters_get(service_action, command->data,
+				    command->pr.length, &m->parameters))
+		return on_one_path;
+	return actions[service_action];
+}
+
+void multipath_execute(Command *command, const MultipathWorld *world)
+{
+	Multipath m = { .world = world, .command = command };
+	Action *action;
+
+	if (world->read_map(world->data, &m.map)) {
+		action = action_of(&m);
+		action(&m);
+		return;
+	}
+	command_refuse(command, sense_no_scsi_device,
+		       "the multipath map has gone, or its paths cannot be "
+		       "read");
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * REGISTER and REGISTER AND IGNORE EXISTING KEY, which every path has to get.
+ * The hard rule: multipathd knows the key before any path carries it, because
+ * it registers the paths that come back, before they carry I/O; where the
+ * device then refuses, multipathd gets the old key again.
+ */
+#include "multipath/register.h"
+
+#include <glib.h>
+
+#include "multipath/key.h"
+#include "multipath/own.h"
+#include "multipath/unregister.h"
+
+/* ALL_TG_PT registers all ports of the target with the initiator port at
+ * once: other paths of that host have the key. */
+static bool has_it_already(const Multipath *m, size_t i)
+{
+	for (size_t j = 0; j < i && m->parameters.all_tg_pt; j++)
+		if (m->outcome[j] == OUTCOME_GOOD &&
+		    m->map.paths[j].host == m->map.paths[i].host)
+			return true;
+	return false;
+}
+
+static PrOut own_registration(const Multipath *m)
+{
+	return (PrOut) {
+		.service_action = SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY,
+		.service_action_key = m->parameters.service_action_key,
+		.aptpl = m->parameters.aptpl,
+	};
+}
+
+static Command *request(const Multipath *m, size_t i)
+{
+	PrOut out = own_registration(m);
+
+	if (has_it_already(m, i))
+		return NULL;
+	/* SPEC_I_PT registers other initiators as well: once is enough. */
+	if (m->parameters.spec_i_pt &&
+	    multipath_count(m, OUTCOME_GOOD, NULL) > 0)
+		return multipath_own_request(m, &out);
+	return multipath_clients_request(m, i);
+}
+
+static Outcome join(Multipath *m, size_t via, size_t i)
+{
+	return multipath_join(m, via, i, m->parameters.service_action_key,
+			      m->parameters.aptpl);
+}
+
+/* Paths that came back, or carry an older key of this host's, said conflict
+ * where others took it. */
+static void register_rest(Multipath *m, size_t via)
+{
+	for (size_t i = 0; i < m->map.n_paths; i++)
+		if (m->outcome[i] == OUTCOME_CONFLICT)
+			m->outcome[i] = join(m, via, i);
+}
+
+static bool find(const Map *map, const MapPath *path, size_t *ret_i)
+{
+	for (size_t i = 0; i < map->n_paths; i++) {
+		if (map->paths[i].major != path->major ||
+		    map->paths[i].minor != path->minor)
+			continue;
+		*ret_i = i;
+		return true;
+	}
+	return false;
+}
+
+/* What the path said that is path `i` now. */
+static Outcome bring_along(Multipath *now, size_t i, const Multipath *m)
+{
+	size_t j;
+
+	if (!find(&m->map, &now->map.paths[i], &j))
+		return OUTCOME_UNREACHED;
+	g_strlcpy(now->reason[i], m->reason[j], sizeof(now->reason[i]));
+	return m->outcome[j];
+}
+
+/* Paths that joined the map, or came back, while the others were registered and
+ * multipathd did not know to register them yet; and those that were only busy.
+ * One that took all of its time gets no more. */
+static void register_late(Multipath *m, size_t via)
+{
+	Multipath now = *m;
+	size_t now_via;
+
+	if (!m->world->read_map(m->world->data, &now.map) ||
+	    !find(&now.map, &m->map.paths[via], &now_via)) {
+		for (size_t i = 0; i < m->map.n_paths; i++)
+			multipath_warn_unregistered(m, i, m->outcome[i]);
+		return;
+	}
+	for (size_t i = 0; i < now.map.n_paths; i++) {
+		Outcome outcome = bring_along(&now, i, m);
+
+		if (outcome != OUTCOME_GOOD && outcome != OUTCOME_UNKNOWN)
+			outcome = join(&now, now_via, i);
+		multipath_warn_unregistered(&now, i, outcome);
+	}
+}
+
+/* Takes a reservation over that a lost path holds under our old key. */
+static bool take_over(Multipath *m, size_t i, ScsiPrReservation *reservation)
+{
+	const PrOut out = {
+		.service_action = SCSI_PR_OUT_PREEMPT,
+		.type = reservation->type,
+		.reservation_key = m->parameters.service_action_key,
+		.service_action_key = reservation->key,
+	};
+
+	if (multipath_do(m, i, &out) != OUTCOME_GOOD)
+		return false;
+	reservation->key = out.reservation_key;
+	return true;
+}
+
+/* The reservation goes with the registration; on a path that is dead, or has
+ * left the map, it would stay behind under the old key. The record follows only
+ * where the reservation did: RELEASE has to know what is still there. */
+static void follow_key(Multipath *m, size_t i, const MultipathdAnswer *before)
+{
+	const MultipathWorld *world = m->world;
+	uint64_t key = m->parameters.service_action_key;
+	ScsiPrReservation reservation;
+	Hold hold;
+
+	hold = before->key && before->key != key
+		       ? multipath_known_hold(m, before)
+		       : world->hold_get(world->data);
+	if (!hold.held || hold.key == key ||
+	    !multipath_read_reservation(m, i, &reservation))
+		return;
+	if (multipath_is_by(&reservation, &hold) &&
+	    !take_over(m, i, &reservation))
+		return;
+	world->hold_set(world->data, (Hold) {
+					     .held = reservation.held &&
+						     reservation.key == key,
+					     .key = key,
+					     .type = reservation.type,
+				     });
+}
+
+static void set_key(Multipath *m, const MultipathdAnswer *before)
+{
+	MultipathdResult result = multipath_tell_key(
+		m, m->parameters.service_action_key, m->parameters.aptpl);
+	size_t i;
+
+	if (result != MULTIPATHD_OK) {
+		multipath_refuse_without_multipathd(m, result);
+		if (multipath_may_have_done(result))
+			multipath_put_back(m, before);
+		return;
+	}
+	/* One path that took the key is a registration. */
+	if (!multipath_on_all_paths(m, request, NULL) ||
+	    multipath_count(m, OUTCOME_GOOD, &i) == 0) {
+		multipath_put_back(m, before);
+		return;
+	}
+	register_rest(m, i);
+	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
+			       "paths that come back may not be registered");
+	follow_key(m, i, before);
+	register_late(m, i);
+}
+
+void multipath_register(Multipath *m)
+{
+	MultipathdAnswer before = multipath_tell(m, MULTIPATHD_GET_KEY);
+
+	if (before.result == MULTIPATHD_FAILED)
+		command_refuse(m->command, sense_not_supported,
+			       "multipathd does not know the map; add it with "
+			       "multipathd add map %s",
+			       m->map.name);
+	else if (before.result != MULTIPATHD_OK)
+		multipath_refuse_without_multipathd(m, before.result);
+	else if (m->parameters.service_action_key)
+		set_key(m, &before);
+	else
+		multipath_unregister(m, &before);
+}

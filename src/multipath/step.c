@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The hard rule: a command of the client's is sent unchanged or not at all.
+ */
+#include "multipath/step.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "bytes.h"
+
+static Outcome outcome_of_check(const Command *attempt)
+{
+	ScsiSense sense = { SCSI_SENSE_NO_SENSE };
+
+	scsi_sense_get(attempt->reply.sense, WIRE_SENSE_SIZE, &sense);
+	switch (sense.key) {
+	case SCSI_SENSE_NOT_READY:
+		return OUTCOME_UNREACHED;
+	case SCSI_SENSE_UNIT_ATTENTION:
+		return OUTCOME_ATTENTION;
+	default:
+		return OUTCOME_REFUSED;
+	}
+}
+
+/* Of the senses that stand for a transport error, those after which the device
+ * may have the command all the same. */
+static Outcome outcome_of_failure(const Command *attempt)
+{
+	ScsiSense sense = { SCSI_SENSE_NO_SENSE };
+
+	scsi_sense_get(attempt->reply.sense, WIRE_SENSE_SIZE, &sense);
+	if ((sense.asc == sense_outcome_unknown.asc &&
+	     sense.ascq == sense_outcome_unknown.ascq) ||
+	    (sense.asc == 0x08 && sense.ascq == 0x00))
+		return OUTCOME_UNKNOWN;
+	return OUTCOME_UNREACHED;
+}
+
+Outcome multipath_outcome(const Command *attempt)
+{
+	if (!attempt->from_device)
+		return outcome_of_failure(attempt);
+	switch (attempt->reply.status) {
+	case SCSI_GOOD:
+		return OUTCOME_GOOD;
+	case SCSI_RESERVATION_CONFLICT:
+		return OUTCOME_CONFLICT;
+	case SCSI_CHECK_CONDITION:
+		return outcome_of_check(attempt);
+	default:
+		return OUTCOME_REFUSED;
+	}
+}
+
+Command *multipath_clients_request(const Multipath *m, size_t i)
+{
+	(void)i;
+	return command_new_substitute(m->command);
+}
+
+Command *multipath_request(const uint8_t cdb[WIRE_CDB_SIZE])
+{
+	ScsiPrCdb pr = { 0 };
+
+	scsi_pr_cdb_get(cdb, &pr);
+	return command_new(cdb, &pr, -1);
+}
+
+Command *multipath_own_request(const Multipath *m, const PrOut *out)
+{
+	uint8_t cdb[WIRE_CDB_SIZE] = { SCSI_PERSISTENT_RESERVE_OUT,
+				       out->service_action, out->type };
+	Command *request;
+
+	be32_put(cdb + 5, SCSI_PR_PARAMETERS_LENGTH);
+	request = multipath_request(cdb);
+	request->peer = m->command->peer;
+	memset(request->data, 0, SCSI_PR_PARAMETERS_LENGTH);
+	be64_put(request->data, out->reservation_key);
+	be64_put(request->data + 8, out->service_action_key);
+	request->data[20] = out->aptpl;
+	return request;
+}
+
+Outcome multipath_send(Multipath *m, size_t i, Command *attempt)
+{
+	const MapPath *path = &m->map.paths[i];
+
+	if (path->running)
+		m->world->send(m->world->data, path, m->map.n_paths - i - 1,
+			       m->must, attempt);
+	else
+		command_refuse(attempt, sense_no_path, "path %s is not running",
+			       path->name);
+	g_strlcpy(m->reason[i],
+		  attempt->from_device ? "it is not ready" : attempt->reason,
+		  sizeof(m->reason[i]));
+	return multipath_outcome(attempt);
+}
+
+Outcome multipath_do(Multipath *m, size_t i, const PrOut *out)
+{
+	Outcome outcome = OUTCOME_ATTENTION;
+
+	for (int tries = 0;
+	     outcome == OUTCOME_ATTENTION && tries < MULTIPATH_TRIES; tries++) {
+		Command *attempt = multipath_own_request(m, out);
+
+		outcome = multipath_send(m, i, attempt);
+		command_free(attempt);
+	}
+	return outcome;
+}
+
+static void refuse_without_path(Multipath *m)
+{
+	command_refuse(m->command, sense_no_path, "the map has no path");
+}
+
+Outcome multipath_on_one_path(Multipath *m, size_t *ret_path)
+{
+	Outcome best = OUTCOME_NONE;
+
+	refuse_without_path(m);
+	for (size_t i = 0; i < m->map.n_paths; i++) {
+		Command *attempt = multipath_clients_request(m, i);
+		Outcome outcome = multipath_send(m, i, attempt);
+		bool final = outcome == OUTCOME_GOOD ||
+			     outcome == OUTCOME_REFUSED ||
+			     outcome == OUTCOME_ATTENTION;
+
+		m->outcome[i] = outcome;
+		if (final || outcome > best) {
+			command_take_answer(m->command, attempt);
+			best = outcome;
+			*ret_path = i;
+		}
+		command_free(attempt);
+		if (final)
+			break;
+	}
+	return best;
+}
+
+static bool answered(Outcome outcome)
+{
+	return outcome != OUTCOME_UNREACHED && outcome != OUTCOME_UNKNOWN;
+}
+
+/* Sends down one path of all; *ret_attempt is what it was answered. */
+static Outcome ask(Multipath *m, MultipathRequest *request, size_t i,
+		   bool is_first, Command **ret_attempt)
+{
+	int tries = is_first ? 1 : MULTIPATH_TRIES;
+	Outcome outcome = OUTCOME_ATTENTION;
+
+	*ret_attempt = request(m, i);
+	if (!*ret_attempt)
+		return OUTCOME_GOOD;
+	while ((outcome = multipath_send(m, i, *ret_attempt)) ==
+		       OUTCOME_ATTENTION &&
+	       --tries > 0) {
+		command_free(*ret_attempt);
+		*ret_attempt = request(m, i);
+	}
+	return outcome;
+}
+
+static bool is_better(Outcome outcome, Outcome best, const uint8_t *rank)
+{
+	return rank ? rank[outcome] > rank[best] : outcome > best;
+}
+
+bool multipath_on_all_paths(Multipath *m, MultipathRequest *request,
+			    const uint8_t rank[OUTCOME_GOOD + 1])
+{
+	Outcome best = OUTCOME_NONE;
+	bool is_first = true, is_final = false;
+
+	refuse_without_path(m);
+	for (size_t i = 0; i < m->map.n_paths && !is_final; i++) {
+		Command *attempt;
+		Outcome outcome = ask(m, request, i, is_first, &attempt);
+
+		m->outcome[i] = outcome;
+		is_final = is_first && (outcome == OUTCOME_REFUSED ||
+					outcome == OUTCOME_ATTENTION);
+		is_first = is_first && !answered(outcome);
+		if (attempt && (is_final || is_better(outcome, best, rank))) {
+			command_take_answer(m->command, attempt);
+			best = outcome;
+		}
+		command_free(attempt);
+	}
+	return !is_final;
+}
+
+size_t multipath_count(const Multipath *m, Outcome outcome, size_t *ret_path)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < m->map.n_paths; i++)
+		if (m->outcome[i] == outcome && count++ == 0 && ret_path)
+			*ret_path = i;
+	return count;
+}
