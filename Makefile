@@ -33,8 +33,10 @@ CLIENT_PACKAGES	:= glib-2.0
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wundef -Wformat=2 -Wvla \
 	-Wno-missing-field-initializers
-HARDENING := -fPIE -fno-plt -fstack-protector-strong -fstack-clash-protection \
-	-fcf-protection
+HARDENING := -fPIE -fno-plt -fstack-protector-strong -fstack-clash-protection
+# Against jumps to the wrong place, as far as the processor helps.
+CONTROL_FLOW_x86_64 := -fcf-protection
+CONTROL_FLOW_aarch64 := -mbranch-protection=standard
 ifeq ($(SANITIZE),)
 HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 else
@@ -48,6 +50,8 @@ PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell \
 	$(PKG_CONFIG) --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
 PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell \
 	$(PKG_CONFIG) --libs $(PACKAGES)))$(PACKAGE_LIBS)
+PROCESSOR = $(eval PROCESSOR := $$(firstword $$(subst -, ,$$(shell \
+	$(CC) -dumpmachine))))$(PROCESSOR)
 CLIENT_LIBS = $(eval CLIENT_LIBS := $$(shell \
 	$(PKG_CONFIG) --libs $(CLIENT_PACKAGES)))$(CLIENT_LIBS)
 
@@ -55,8 +59,8 @@ ALL_CPPFLAGS := -D_GNU_SOURCE -Iinclude -DVERSION='"$(VERSION)"' \
 	-DRUNSTATEDIR='"$(runstatedir)"' \
 	-DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_70 \
 	-DGLIB_VERSION_MAX_ALLOWED=GLIB_VERSION_2_70 $(CPPFLAGS)
-ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(SANITIZE_FLAGS) \
-	$(PACKAGE_CFLAGS) $(CFLAGS)
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(CONTROL_FLOW_$(PROCESSOR)) \
+	$(SANITIZE_FLAGS) $(PACKAGE_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_FLAGS) \
 	$(LDFLAGS)
 
@@ -151,6 +155,10 @@ MAN_PAGES := $(BUILD)/man/qemu-pr-helper.8 $(BUILD)/man/qemu-pr-client.8
 UNITS := $(BUILD)/systemd/qemu-pr-helper.service
 # For the administrator to put into effect.
 DROP_INS := $(BUILD)/systemd/multipath.conf
+
+# All that is compiled, for tests/cross.
+.PHONY: objects
+objects: $(DAEMON_OBJECTS) $(CLIENT_OBJECTS)
 
 .PHONY: docs
 docs: $(MAN_PAGES) $(UNITS) $(DROP_INS)

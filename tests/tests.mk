@@ -39,6 +39,7 @@ REAL := $(foreach test,$(REAL_TESTS),\
 
 LINT := 'lint:tests/lint'
 INSTALL_TEST := 'install:tests/install $(BUILD)'
+CROSS := 'cross:tests/cross $(BUILD)'
 VM := 'vm:tests/vm/run --timeout 1500 tests/vm/all $(BUILD)/qemu-pr-helper' \
 	'vm-reference:tests/vm/run --timeout 1500 tests/vm/all --reference $(REFERENCE)' \
 	'vm-systemd:tests/vm/run --systemd --timeout 1500 \
@@ -108,7 +109,7 @@ lint: docs
 
 # One call, so that there is one verdict.
 check: test-programs asan-programs tsan-programs
-	@$(RUN_TAP) -t 1600 --one-by-one vm $(VM) $(LINT) $(FAST_TESTS) \
+	@$(RUN_TAP) -t 1600 --one-by-one vm $(VM) $(LINT) $(CROSS) $(FAST_TESTS) \
 		$(ASAN_TESTS) $(TSAN_TESTS)
 
 .PHONY: demo
