@@ -11,13 +11,15 @@
 
 #define ACCOUNT_UNCHANGED ((uid_t)-1)
 
-/* `text` is a user's name or number. *ret_group is its primary group, or
- * ACCOUNT_UNCHANGED for a number that belongs to no known user. False with
- * *error set where there is no such user or the number is out of range. */
-bool account_user(const char *text, uid_t *ret_user, gid_t *ret_group,
-		  GError **error);
+/* `text` is a user's name or number, given with --`option`. *ret_group is its
+ * primary group, or ACCOUNT_UNCHANGED for a number that belongs to no known
+ * user. False with *error set where there is no such user or the number is out
+ * of range. */
+bool account_user(const char *option, const char *text, uid_t *ret_user,
+		  gid_t *ret_group, GError **error);
 
-bool account_group(const char *text, gid_t *ret_group, GError **error);
+bool account_group(const char *option, const char *text, gid_t *ret_group,
+		   GError **error);
 
 /* Whether uid 0 gives that up by becoming `user`. */
 static inline bool account_leaves_root(uid_t user)

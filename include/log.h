@@ -50,7 +50,10 @@ void log_record(LogLevel level, const char *const *fields, const char *format,
 
 /* A start-up error: a line on stderr, whatever the target, because who
  * started the program reads it there; and a message in the journal, where
- * that is the target. */
+ * that is the target. Where stderr is the journal as well, once. */
 void log_start_error(const char *message);
+
+/* Warns on stderr, while that is still there, if messages will go nowhere. */
+void log_tell_if_unheard(void);
 
 #endif

@@ -21,6 +21,9 @@ typedef struct PidFile {
  * written, or it contains something that is not a process number. */
 bool pidfile_create(const char *path, PidFile *ret_file, GError **error);
 
+/* Whether pidfile_create() would succeed now; changes nothing. */
+bool pidfile_check(const char *path, GError **error);
+
 /* Removes the file if it is still ours, empties it where it has to stay, and
  * gives up the lock. */
 void pidfile_remove(PidFile *file);

@@ -23,8 +23,17 @@ static bool number_get(const char *text, unsigned int *ret_number)
 	return true;
 }
 
-bool account_user(const char *text, uid_t *ret_user, gid_t *ret_group,
-		  GError **error)
+static void refuse(const char *option, const char *text, const char *what,
+		   GError **error)
+{
+	error_set(error,
+		  "--%s='%s': there is no such %s; create it, or give another "
+		  "by name or number",
+		  option, text, what);
+}
+
+bool account_user(const char *option, const char *text, uid_t *ret_user,
+		  gid_t *ret_group, GError **error)
 {
 	const struct passwd *entry = getpwnam(text);
 	uid_t number;
@@ -37,7 +46,7 @@ bool account_user(const char *text, uid_t *ret_user, gid_t *ret_group,
 			return true;
 	}
 	if (!entry) {
-		error_set(error, "invalid user '%s'", text);
+		refuse(option, text, "user", error);
 		return false;
 	}
 	*ret_user = entry->pw_uid;
@@ -45,7 +54,8 @@ bool account_user(const char *text, uid_t *ret_user, gid_t *ret_group,
 	return true;
 }
 
-bool account_group(const char *text, gid_t *ret_group, GError **error)
+bool account_group(const char *option, const char *text, gid_t *ret_group,
+		   GError **error)
 {
 	const struct group *entry = getgrnam(text);
 
@@ -55,6 +65,6 @@ bool account_group(const char *text, gid_t *ret_group, GError **error)
 	}
 	if (number_get(text, ret_group))
 		return true;
-	error_set(error, "invalid group '%s'", text);
+	refuse(option, text, "group", error);
 	return false;
 }

@@ -22,6 +22,7 @@
 #include "descriptors.h"
 #include "error.h"
 #include "fd.h"
+#include "pidfile.h"
 #include "privileges.h"
 #include "room.h"
 
@@ -124,6 +125,19 @@ static void check_descriptors(Check *check)
 			 limit, clients);
 }
 
+static void check_pidfile(Check *check)
+{
+	const char *path = check->options->pidfile;
+	g_autoptr(GError) error = NULL;
+
+	if (!path)
+		return;
+	if (pidfile_check(path, &error))
+		check_ok("PID file %s: free", path);
+	else
+		check_fix(check, "PID file: %s", error->message);
+}
+
 bool check_host(const Options *options)
 {
 	Check check = { .options = options };
@@ -132,6 +146,7 @@ bool check_host(const Options *options)
 	check_namespace(&check);
 	check_descriptors(&check);
 	check_socket(&check);
+	check_pidfile(&check);
 	if (!options->devices[0])
 		check_multipathd(&check, NULL);
 	for (char *const *device = options->devices; *device; device++)

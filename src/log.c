@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,7 +29,7 @@ static const struct sockaddr_un journal_address = {
 
 static LogLevel max_level = LOG_LEVEL_INFO;
 static int journal = -1; /* a datagram socket; -1: log to stderr */
-static bool stderr_is_socket;
+static bool stderr_is_socket, stderr_is_journal;
 static int output = STDERR_FILENO; /* or the same, opened by us */
 static atomic_uint dropped;
 
@@ -44,6 +45,16 @@ static bool wants_journal(LogTarget target, bool detached)
 	if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
 		return true; /* systemd, libvirt, or a container's runtime */
 	return S_ISCHR(status.st_mode) && !isatty(STDERR_FILENO);
+}
+
+/* systemd says so, by the file's numbers, sd_journal_stream_fd(3). */
+static bool is_journal_stream(const struct stat *status)
+{
+	g_autofree char *numbers =
+		g_strdup_printf("%ju:%ju", (uintmax_t)status->st_dev,
+				(uintmax_t)status->st_ino);
+
+	return g_strcmp0(g_getenv("JOURNAL_STREAM"), numbers) == 0;
 }
 
 static bool journal_is_reachable(void)
@@ -82,6 +93,7 @@ void log_init(LogTarget target, bool detached)
 	g_log_set_default_handler(glib_handler, NULL);
 	stderr_is_socket =
 		fstat(STDERR_FILENO, &status) == 0 && S_ISSOCK(status.st_mode);
+	stderr_is_journal = is_journal_stream(&status);
 	open_output(&status, detached);
 	if (!wants_journal(target, detached))
 		return;
@@ -216,7 +228,16 @@ void log_start_error(const char *message)
 	g_autofree char *text = g_strdup(message);
 
 	make_printable(text);
-	emit_line(text);
-	if (journal >= 0)
-		emit_record(LOG_LEVEL_ERROR, NULL, text);
+	if (journal < 0 || !emit_record(LOG_LEVEL_ERROR, NULL, text) ||
+	    !stderr_is_journal)
+		emit_line(text);
+}
+
+void log_tell_if_unheard(void)
+{
+	if (journal >= 0 && log_wants(LOG_LEVEL_WARNING) &&
+	    !journal_is_reachable())
+		emit_line("there is no journal here, so nothing will be "
+			  "logged; start it without -d, and with "
+			  "--log-target=stderr");
 }

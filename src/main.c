@@ -167,6 +167,7 @@ static void run(Daemon *daemon)
 	log_message(LOG_LEVEL_INFO, "version " VERSION " serving on %s",
 		    daemon->socket.path ? daemon->socket.path
 					: "an activated socket");
+	log_tell_if_unheard();
 	notify_ready();
 	daemonize_ready(&daemon->parent);
 	g_main_loop_run(daemon->loop);
@@ -204,8 +205,9 @@ int main(int argc, char **argv)
 		break;
 	}
 	if (daemon.options.check)
-		return check_host(&daemon.options) ? EXIT_SUCCESS
-						   : EXIT_FAILURE;
+		return check_host(&daemon.options) && !ferror(stdout)
+			       ? EXIT_SUCCESS
+			       : EXIT_FAILURE;
 	signals_block();
 	daemon.loop = g_main_loop_new(NULL, FALSE);
 	if (!start(&daemon, &error)) {

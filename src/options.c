@@ -138,6 +138,17 @@ static bool set_socket(Options *options, const char *path, GError **error)
 	return true;
 }
 
+static bool set_pidfile(Parse *parse, const char *path, GError **error)
+{
+	if (!*path) {
+		error_set(error, "the path of the PID file is empty; give one "
+				 "with -f");
+		return false;
+	}
+	parse->pidfile = path;
+	return true;
+}
+
 static bool set_option(Parse *parse, int option, const char *argument,
 		       GError **error)
 {
@@ -155,8 +166,7 @@ static bool set_option(Parse *parse, int option, const char *argument,
 		parse->verbosity++;
 		return true;
 	case 'f':
-		parse->pidfile = argument;
-		return true;
+		return set_pidfile(parse, argument, error);
 	case 'k':
 		return set_socket(options, argument, error);
 	case 'T':
@@ -170,10 +180,11 @@ static bool set_option(Parse *parse, int option, const char *argument,
 	case OPTION_SOCKET_MODE:
 		return set_mode(options, argument, error);
 	case OPTION_SOCKET_OWNER:
-		return account_user(argument, &options->socket_owner, &primary,
-				    error);
+		return account_user("socket-owner", argument,
+				    &options->socket_owner, &primary, error);
 	case OPTION_SOCKET_GROUP:
-		return account_group(argument, &options->socket_group, error);
+		return account_group("socket-group", argument,
+				     &options->socket_group, error);
 	case OPTION_COMMAND_TIMEOUT:
 		return set_timeout(options, argument, error);
 	case OPTION_MAX_CLIENTS:
@@ -192,11 +203,12 @@ static bool set_option(Parse *parse, int option, const char *argument,
 static bool resolve_identity(const Parse *parse, Options *options,
 			     GError **error)
 {
-	if (parse->user &&
-	    !account_user(parse->user, &options->user, &options->group, error))
+	if (parse->user && !account_user("user", parse->user, &options->user,
+					 &options->group, error))
 		return false;
 	if (parse->group)
-		return account_group(parse->group, &options->group, error);
+		return account_group("group", parse->group, &options->group,
+				     error);
 	if (parse->user && options->group == ACCOUNT_UNCHANGED) {
 		error_set(error,
 			  "user '%s' is not in the user database, so its group "
@@ -216,11 +228,23 @@ static LogLevel level_of(int verbosity)
 	return verbosity == -1 ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR;
 }
 
+/* -d ends what stderr was. */
+static bool has_somewhere_to_log(const Options *options, GError **error)
+{
+	if (!options->daemon || options->log_target != LOG_TARGET_STDERR)
+		return true;
+	error_set(error, "--log-target=stderr cannot be used with -d, which "
+			 "gives up standard error; start it without -d, in "
+			 "the background of a shell");
+	return false;
+}
+
 static bool resolve(Parse *parse, Options *options, GError **error)
 {
 	const char *pidfile = parse->pidfile;
 
-	if (!resolve_identity(parse, options, error))
+	if (!resolve_identity(parse, options, error) ||
+	    !has_somewhere_to_log(options, error))
 		return false;
 	if (!pidfile && options->daemon)
 		pidfile = DEFAULT_PIDFILE;

@@ -39,6 +39,31 @@ static int holder(int fd)
 	return pid;
 }
 
+static void refuse_locked(int fd, const char *path, GError **error)
+{
+	error_set(
+		error,
+		"PID file '%s' is locked by a running instance (pid %d); stop "
+		"that first, or choose another with -f",
+		path, holder(fd));
+}
+
+static void refuse_unwritable(const char *path, GError **error)
+{
+	error_set(error,
+		  "cannot write PID file '%s': %s; create its directory, start "
+		  "as root, or choose another with -f",
+		  path, g_strerror(errno));
+}
+
+static void refuse_content(const char *path, GError **error)
+{
+	error_set(error,
+		  "'%s' does not look like a PID file; it was left alone, "
+		  "choose another with -f",
+		  path);
+}
+
 static bool lock(int fd, const char *path, GError **error)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -46,13 +71,19 @@ static bool lock(int fd, const char *path, GError **error)
 	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
 		return true;
 	if (errno == EAGAIN || errno == EACCES)
-		error_set(error,
-			  "PID file '%s' is locked by a running instance "
-			  "(pid %d)",
-			  path, holder(fd));
+		refuse_locked(fd, path, error);
 	else
 		error_set_errno(error, "cannot lock PID file '%s'", path);
 	return false;
+}
+
+/* By somebody who can still let it go. */
+static bool is_locked(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK &&
+	       !killed_is(holder(fd));
 }
 
 /* A device node is never one: to root, -f /dev/null must do no harm. */
@@ -97,8 +128,7 @@ bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
 			path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
 
 		if (fd < 0) {
-			error_set_errno(error, "cannot write PID file '%s'",
-					path);
+			refuse_unwritable(path, error);
 			return false;
 		}
 		if (!lock(fd, path, error)) {
@@ -111,21 +141,39 @@ bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
 		if (!is_still(fd, path))
 			continue;
 		if (!holds_at_most_a_number(fd)) {
-			error_set(error,
-				  "'%s' does not look like a PID file; it was "
-				  "left alone, choose another with -f",
-				  path);
+			refuse_content(path, error);
 			return false;
 		}
 		if (!write_number(fd)) {
-			error_set_errno(error, "cannot write PID file '%s'",
-					path);
+			refuse_unwritable(path, error);
 			unlink(path);
 			return false;
 		}
 		*ret_file = (PidFile) { .fd = g_steal_fd(&fd), .path = path };
 		return true;
 	}
+}
+
+static bool may_create(const char *path)
+{
+	g_autofree char *directory = g_path_get_dirname(path);
+
+	return access(directory, W_OK | X_OK) == 0;
+}
+
+bool pidfile_check(const char *path, GError **error)
+{
+	autofd fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 && (errno != ENOENT || !may_create(path)))
+		refuse_unwritable(path, error);
+	else if (fd >= 0 && !holds_at_most_a_number(fd))
+		refuse_content(path, error);
+	else if (fd >= 0 && is_locked(fd))
+		refuse_locked(fd, path, error);
+	else
+		return true;
+	return false;
 }
 
 void pidfile_remove(PidFile *file)

@@ -93,7 +93,7 @@ def _():
     for option in ("-u", "--user", "-g", "--socket-owner", "--socket-group"):
         for value in ("4294967295", "4294967296", "-1", "", "no-such-name", "1x", "+1"):
             line = refused(option, value)
-            assert f"'{value}'" in line and "invalid" in line, line
+            assert f"'{value}'" in line and "no such" in line, line
 
 
 @test("a user without a group needs -g")
@@ -179,6 +179,28 @@ def _():
         assert "/nonexistent/x" in line and "No such file" in line, line
 
 
+@test("-d with --log-target=stderr is refused, as stderr ends there")
+def _():
+    line = refused("-d", "-f", f"{scratch()}/pid", "--log-target=stderr")
+    assert "--log-target=stderr" in line and "-d" in line, line
+
+
+@test("an unknown user or group is told with its option, and what to do")
+def _():
+    for option in ("--user", "--group", "--socket-owner", "--socket-group"):
+        line = refused(f"{option}=no-such-one")
+        assert f"{option}='no-such-one'" in line and "; " in line, line
+    line = refused("-u", "4294967295")
+    assert "--user='4294967295'" in line, line
+
+
+@test("an empty path is no PID file")
+def _():
+    for options in ([], ["-d"]):
+        line = refused(*options, "-f", "")
+        assert "PID file" in line and "empty" in line, line
+
+
 # --check; tests/vm/multipath/test-check.py has the devices.
 
 def checked(*arguments):
@@ -212,6 +234,27 @@ def _():
     for user, words in (("root", "as root"), ("nobody", "a second process stays root")):
         line = checked("-u", user)[1][0]
         assert line.startswith("ok   privileges:") and words in line, line
+
+
+@test("--check tells a PID file that a start could not use")
+def _():
+    directory = scratch()
+    for path, status, words in ((f"{directory}/pid", 0, "free"),
+                                (f"{directory}/none/pid", 1, "create"),
+                                (__file__, 1, "left alone")):
+        lines = checked("-d", "-f", path)[1]
+        line = next(line for line in lines if "PID file" in line)
+        assert line.startswith("FIX" if status else "ok ") and words in line, line
+    assert os.listdir(directory) == []
+    with Daemon("-f", f"{directory}/pid") as daemon:
+        line = next(line for line in checked("-f", f"{directory}/pid")[1] if "PID file" in line)
+        assert line.startswith("FIX") and f"pid {daemon.pid}" in line, line
+
+
+@test("--check that cannot write its lines fails")
+def _():
+    with open("/dev/full", "wb") as full:
+        assert run("--check", "-k", f"{scratch()}/pr.sock", stdout=full).returncode == 1
 
 
 @test("--check binds nothing, and tells a socket that is served")

@@ -164,7 +164,9 @@ def _():
     need_root("to become another user")
     directory = scratch()
     result = run("-d", "-k", f"{directory}/pr.sock", "-f", f"{directory}/pid", "-u", "nobody")
-    assert (result.returncode, result.stderr) == (0, ""), result
+    # Where there is no journal it says that.
+    lines = [line for line in result.stderr.splitlines() if "nothing will be logged" not in line]
+    assert (result.returncode, lines) == (0, []), result
     with adopt(f"{directory}/pid", f"{directory}/pr.sock") as daemon:
         broker = broker_of(daemon)
         assert serves(daemon) and os.getsid(broker) == daemon.pid

@@ -265,4 +265,40 @@ def _():
             assert "another process serves" in entry["MESSAGE"] and entry["PRIORITY"] == "3"
 
 
+@test("where stderr is the journal's own, an error at the start is there once")
+def _():
+    ours, theirs = socket.socketpair()
+    inode = os.fstat(theirs.fileno())
+    with Journal() as journal, Daemon() as first:
+        for stream, expected in ((f"{inode.st_dev}:{inode.st_ino}", b""),
+                                 (f"{inode.st_dev}:1", b"another process serves"),
+                                 ("nonsense", b"another process serves")):
+            second = journal.daemon(socket=first.socket, ready=False, stderr=theirs,
+                                    env={"JOURNAL_STREAM": stream})
+            assert second.wait() == 1
+            assert "another process serves" in journal.entry()["MESSAGE"]
+            ours.settimeout(0.2)
+            try:
+                said = ours.recv(4096)
+            except TimeoutError:
+                said = b""
+            assert expected in said and bool(expected) == bool(said), (stream, said)
+
+
+@forking_test("-d where there is no journal says that nothing will be logged")
+def _():
+    need_root("to hide journald's socket")
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$0" "$@"']
+    for options, lines in (([], 1), (["-qq"], 0)):
+        directory = scratch()
+        result = subprocess.run([*hidden, program(), "-d", *options, "-k", f"{directory}/pr.sock",
+                                 "-f", f"{directory}/pid"],
+                                check=False, stderr=subprocess.PIPE, text=True, timeout=20)
+        if "mount" in result.stderr:
+            skip(result.stderr)
+        with adopt(f"{directory}/pid", f"{directory}/pr.sock"):
+            assert result.returncode == 0 and result.stderr.count("\n") == lines, result
+            assert not lines or "nothing will be logged" in result.stderr, result
+
+
 main()

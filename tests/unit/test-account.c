@@ -14,7 +14,7 @@ static void test_user_name(void)
 	uid_t user = UNTOUCHED;
 	gid_t group = UNTOUCHED;
 
-	g_assert_true(account_user("root", &user, &group, &error));
+	g_assert_true(account_user("user", "root", &user, &group, &error));
 	g_assert_no_error(error);
 	g_assert_cmpuint(user, ==, 0);
 	g_assert_cmpuint(group, ==, 0);
@@ -25,7 +25,7 @@ static void test_user_number(void)
 	uid_t user = UNTOUCHED;
 	gid_t group = UNTOUCHED;
 
-	g_assert_true(account_user("0", &user, &group, NULL));
+	g_assert_true(account_user("user", "0", &user, &group, NULL));
 	g_assert_cmpuint(user, ==, 0);
 	g_assert_cmpuint(group, ==, 0);
 }
@@ -35,7 +35,7 @@ static void test_user_number_unknown(void)
 	uid_t user = UNTOUCHED;
 	gid_t group = UNTOUCHED;
 
-	g_assert_true(account_user("4294967294", &user, &group, NULL));
+	g_assert_true(account_user("user", "4294967294", &user, &group, NULL));
 	g_assert_cmpuint(user, ==, 4294967294);
 	g_assert_true(group == ACCOUNT_UNCHANGED);
 }
@@ -64,7 +64,8 @@ static void test_user_wrong(void)
 		uid_t user = UNTOUCHED;
 		gid_t group = UNTOUCHED;
 
-		g_assert_false(account_user(wrong[i], &user, &group, &error));
+		g_assert_false(
+			account_user("user", wrong[i], &user, &group, &error));
 		g_assert_nonnull(error);
 		g_assert_nonnull(strstr(error->message, wrong[i]));
 		g_assert_cmpuint(user, ==, UNTOUCHED);
@@ -76,11 +77,11 @@ static void test_group(void)
 {
 	gid_t group = UNTOUCHED;
 
-	g_assert_true(account_group("root", &group, NULL));
+	g_assert_true(account_group("group", "root", &group, NULL));
 	g_assert_cmpuint(group, ==, 0);
-	g_assert_true(account_group("12345678", &group, NULL));
+	g_assert_true(account_group("group", "12345678", &group, NULL));
 	g_assert_cmpuint(group, ==, 12345678);
-	g_assert_true(account_group("4294967294", &group, NULL));
+	g_assert_true(account_group("group", "4294967294", &group, NULL));
 	g_assert_cmpuint(group, ==, 4294967294);
 }
 
@@ -90,7 +91,8 @@ static void test_group_wrong(void)
 		g_autoptr(GError) error = NULL;
 		gid_t group = UNTOUCHED;
 
-		g_assert_false(account_group(wrong[i], &group, &error));
+		g_assert_false(
+			account_group("group", wrong[i], &group, &error));
 		g_assert_nonnull(error);
 		g_assert_cmpuint(group, ==, UNTOUCHED);
 	}
