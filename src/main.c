@@ -140,8 +140,10 @@ static void ended(int signal, void *data)
 
 	log_message(LOG_LEVEL_INFO, "stopping on signal %d", signal);
 	notify_stopping();
+	/* A successor may serve at once, whatever we wait for. */
 	listen_unlink(&daemon->socket);
 	daemon->socket.path = NULL;
+	pidfile_remove(&daemon->pidfile);
 	server_drain(daemon->server, DRAIN_PATIENCE, drained, daemon);
 }
 
