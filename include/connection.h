@@ -47,13 +47,20 @@ Command *connection_next(Command *command);
 /* The threads have given the connection back without a command. */
 void connection_resume(Connection *connection);
 
+/* To be called at intervals: ends a client that has begun a request, or not
+ * read its answer, and done nothing more in a whole interval. It may have gone:
+ * whoever sends the descriptor of its own end of the connection is not seen to
+ * go. May free the connection. */
+void connection_turn(Connection *connection);
+
 /* No more requests: what the client has sent so far is answered, then the
  * connection ends. A client can be shut out only where it is not about to send:
  * it would lose a command whose second half fails. So either while it waits for
  * an answer, which this sees to; or after it has been quiet for some time, to
- * be tried with the other function again and again. */
+ * be tried with the other function at short intervals. That one also ends a
+ * client that is stuck in a request. Both may free the connection. */
 void connection_drain(Connection *connection);
-void connection_shut_out_if_quiet(Connection *connection);
+void connection_drain_turn(Connection *connection);
 
 /* For the owner's list of connections; its data is the connection. */
 GList *connection_link(Connection *connection);

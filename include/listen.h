@@ -34,8 +34,8 @@ bool listen_activated(ListenSocket *ret_socket, GError **error);
 bool listen_bind(const ListenOptions *options, ListenSocket *ret_socket,
 		 GError **error);
 
-/* Removes the path, if we bound it and it is still ours; failing to is no
- * error. Does not close the socket. */
+/* If we bound the path: nobody can connect any more, and it is removed, if it
+ * is still ours; failing to is no error. Does not close the socket. */
 void listen_unlink(const ListenSocket *socket);
 
 #endif

@@ -92,6 +92,10 @@ void session_descriptors_lost(Session *session);
  * room for them. */
 void session_no_room(Session *session);
 
+/* The client has begun a request, or not read its answer, and that is all for
+ * too long. */
+void session_stuck(Session *session);
+
 /* The client closed its end, or the socket failed: a breach where a request is
  * under way. */
 void session_eof(Session *session);

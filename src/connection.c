@@ -20,6 +20,10 @@
 /* Clients that threads stay with at a time. */
 #define STAY_MAX 4
 
+/* How many turns of the drain a client gets to finish a request of which
+ * nothing more comes. */
+#define DRAIN_TURNS 10
+
 struct Connection {
 	Watch watch; /* must be first */
 	ConnectionHost *host;
@@ -28,7 +32,8 @@ struct Connection {
 	int64_t answered; /* when it got its last answer */
 	GList link;
 	bool draining;
-	bool stirred; /* while it drains: something has come lately */
+	bool stirred;       /* something was read, written or answered lately */
+	unsigned int quiet; /* for so many turns nothing was */
 	ReportLimit reports;
 };
 
@@ -146,8 +151,11 @@ static void pump(Connection *connection, bool readable)
 			return;
 		case SESSION_WANTS_WRITE:
 			readable = false;
-			if (channel_transmit(&connection->channel, bytes, size))
+			if (channel_transmit(&connection->channel, bytes,
+					     size)) {
+				connection->stirred = true;
 				continue;
+			}
 			set_events(connection, EPOLLOUT);
 			return;
 		case SESSION_WANTS_ANSWER:
@@ -280,13 +288,39 @@ static bool has_bytes(const Connection *connection)
 	return ioctl(connection->watch.fd, FIONREAD, &size) == 0 && size > 0;
 }
 
-void connection_shut_out_if_quiet(Connection *connection)
+/* One more turn: returns how many of them in succession were quiet. With a job
+ * it is not the client who is slow. */
+static unsigned int count_turn(Connection *connection)
 {
-	if (!connection->job && !connection->stirred &&
-	    !session_is_busy(&connection->channel.session) &&
+	if (connection->job || connection->stirred)
+		connection->quiet = 0;
+	else
+		connection->quiet++;
+	connection->stirred = false;
+	return connection->quiet;
+}
+
+void connection_turn(Connection *connection)
+{
+	Session *session = &connection->channel.session;
+
+	if (count_turn(connection) == 0 || !session_is_busy(session))
+		return;
+	session_stuck(session);
+	end(connection);
+}
+
+void connection_drain_turn(Connection *connection)
+{
+	unsigned int quiet = count_turn(connection);
+
+	if (quiet == 0)
+		return;
+	if (!session_is_busy(&connection->channel.session) &&
 	    !has_bytes(connection))
 		channel_shut_out(&connection->channel);
-	connection->stirred = false;
+	else if (quiet >= DRAIN_TURNS)
+		end(connection);
 }
 
 GList *connection_link(Connection *connection)

@@ -294,7 +294,11 @@ void listen_unlink(const ListenSocket *sock)
 {
 	struct stat status;
 
-	if (sock->path && lstat(sock->path, &status) == 0 &&
-	    status.st_dev == sock->device && status.st_ino == sock->inode)
+	if (!sock->path)
+		return;
+	/* Where the name has to stay, nobody connects in vain. */
+	shutdown(sock->fd, SHUT_RDWR);
+	if (lstat(sock->path, &status) == 0 && status.st_dev == sock->device &&
+	    status.st_ino == sock->inode)
 		unlink(sock->path);
 }

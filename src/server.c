@@ -32,6 +32,7 @@ struct Server {
 	Acceptor acceptor;
 	ServerLimits limits;
 	GQueue clients; /* of Connection */
+	guint turns;    /* a timer; before it drains */
 	guint patience; /* a timer that ends the drain */
 	guint quiet;    /* a timer, while it drains */
 	void (*drained)(void *data);
@@ -149,6 +150,24 @@ static void command_returned_late(Command *command, void *data)
 	report_late(command);
 }
 
+/* Each client, which the function may free. */
+static void for_each_client(Server *server,
+			    void (*function)(Connection *connection))
+{
+	GList *link, *next;
+
+	for (link = server->clients.head; link; link = next) {
+		next = link->next;
+		function(link->data);
+	}
+}
+
+static gboolean turn(gpointer data)
+{
+	for_each_client(data, connection_turn);
+	return G_SOURCE_CONTINUE;
+}
+
 Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 		   GError **error)
 {
@@ -177,6 +196,9 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 		server_free(server);
 		return NULL;
 	}
+	/* A client gets as long for its part as a device for its. */
+	server->turns = g_timeout_add((guint)(limits->command_timeout / 1000),
+				      turn, server);
 	return server;
 }
 
@@ -196,21 +218,15 @@ static gboolean end_patience(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static gboolean shut_out_quiet(gpointer data)
+static gboolean drain_turn(gpointer data)
 {
-	Server *server = data;
-	GList *link;
-
-	for (link = server->clients.head; link; link = link->next)
-		connection_shut_out_if_quiet(link->data);
+	for_each_client(data, connection_drain_turn);
 	return G_SOURCE_CONTINUE;
 }
 
 void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 		  void *data)
 {
-	GList *link, *next;
-
 	trace(server_drain, "clients=%u outstanding=%u", server->clients.length,
 	      worker_outstanding(server->host.worker));
 	acceptor_stop(&server->acceptor);
@@ -219,11 +235,9 @@ void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 	server->drained_data = data;
 	server->patience =
 		g_timeout_add((guint)(patience / 1000), end_patience, server);
-	server->quiet = g_timeout_add(QUIET, shut_out_quiet, server);
-	for (link = server->clients.head; link; link = next) {
-		next = link->next;
-		connection_drain(link->data);
-	}
+	g_clear_handle_id(&server->turns, g_source_remove);
+	server->quiet = g_timeout_add(QUIET, drain_turn, server);
+	for_each_client(server, connection_drain);
 	finish_if_drained(server);
 }
 
@@ -232,6 +246,7 @@ void server_free(Server *server)
 	if (!server)
 		return;
 	acceptor_stop(&server->acceptor);
+	g_clear_handle_id(&server->turns, g_source_remove);
 	g_clear_handle_id(&server->patience, g_source_remove);
 	g_clear_handle_id(&server->quiet, g_source_remove);
 	while (server->clients.length > 0)

@@ -193,6 +193,12 @@ void session_no_room(Session *session)
 				       "wait to be closed"));
 }
 
+void session_stuck(Session *session)
+{
+	enter(session, breach(session, "has left a request unfinished, or its "
+				       "answer unread, for too long"));
+}
+
 void session_eof(Session *session)
 {
 	if (session->state == SESSION_CLOSED)

@@ -406,6 +406,49 @@ def _():
     until(lambda: len(daemon.descriptors()) < 20)
 
 
+def leave(helper, clients, send):
+    """A process that connects so often, sends, with the descriptor of its own end, and is gone."""
+    child = os.fork()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+        return
+    for _ in range(clients):
+        client = Client(helper.socket)
+        client.sock.setblocking(False)
+        send(client)
+    os._exit(0)
+
+
+def flood_without_reading(client):
+    """As many requests as the socket takes."""
+    try:
+        while True:
+            client.send(IN, [client.sock.fileno()])
+    except BlockingIOError:
+        pass
+
+
+@test("clients that keep their own connections open beyond their end are let go")
+def _():
+    # The helper has the last descriptor of their end, so it never sees them go.
+    with Daemon("--max-clients=20", "--command-timeout=1") as helper:
+        before = len(helper.descriptors())
+        leave(helper, 10, lambda client: client.send(IN[:1], [client.sock.fileno()]))
+        leave(helper, 10, flood_without_reading)
+        until(lambda: len(helper.descriptors()) <= before, what="the end of their connections")
+        assert str(helper.command(NULL, IN)) == NO_DEVICE
+        assert "a request unfinished" in helper.log()
+
+
+@test("a client that takes its time with a request is not cut off meanwhile")
+def _():
+    with Daemon("--command-timeout=1") as helper, helper.client() as client:
+        for i, byte in enumerate(IN):
+            client.send(bytes([byte]), [NULL] if i == 0 else [])
+            time.sleep(0.2)
+        assert str(client.reply(IN)) == NO_DEVICE
+
+
 @test("a client that floods the log is cut short there, and the log says by how much")
 def _():
     with flooded:

@@ -153,6 +153,21 @@ def _():
         assert slow.is_closed_by_peer()
 
 
+@test("clients that are stuck for good delay the end by little")
+def _():
+    with Daemon() as daemon, ExitStack() as clients:
+        half, deaf = [clients.enter_context(daemon.client()) for _ in range(2)]
+        half.send(OUT, [NULL])
+        deaf.sock.setblocking(False)
+        try:
+            while True:
+                deaf.request(IN, NULL)
+        except BlockingIOError:
+            pass
+        daemon.send(signal.SIGTERM)
+        assert daemon.wait(3) == 0
+
+
 def check_successor(*options):
     """Whether one serves while the old one, with these options, waits."""
     directory = scratch()

@@ -272,7 +272,7 @@ static void test_drain(void)
 	connection_drain(connection);
 	for (int i = 0; i < 3; i++) {
 		run_pending();
-		connection_shut_out_if_quiet(connection);
+		connection_drain_turn(connection);
 	}
 	g_assert_cmpuint(ended, ==, 0);
 	say(read_keys + 5, sizeof(read_keys) - 5, -1);
@@ -290,10 +290,48 @@ static void test_drain_quiet(void)
 	connection_drain(connection);
 	run_pending();
 	g_assert_cmpuint(ended, ==, 0);
-	connection_shut_out_if_quiet(connection);
+	connection_drain_turn(connection);
 	run_pending();
 	g_assert_cmpuint(ended, ==, 1);
 	g_assert_cmpuint(captured_times(&logged, "client pid"), ==, 0);
+	end();
+}
+
+/* In its request, not in between, and not while it goes on. */
+static void test_stuck(void)
+{
+	start();
+	shake_hands();
+	for (int i = 0; i < 3; i++) {
+		run_pending();
+		connection_turn(connection);
+	}
+	g_assert_cmpuint(ended, ==, 0);
+	for (size_t i = 0; i < 3; i++) {
+		say(read_keys + i, 1, -1);
+		run_pending();
+		connection_turn(connection);
+	}
+	g_assert_cmpuint(ended, ==, 0);
+	connection_turn(connection);
+	g_assert_cmpuint(ended, ==, 1);
+	g_assert_cmpuint(captured_times(&logged, "a request unfinished"), ==,
+			 1);
+	end();
+}
+
+static void test_drain_stuck(void)
+{
+	unsigned int turns = 0;
+
+	start();
+	shake_hands();
+	say(read_keys, 5, -1);
+	connection_drain(connection);
+	run_pending();
+	for (; ended == 0; turns++)
+		connection_drain_turn(connection);
+	g_assert_cmpuint(turns, ==, 11);
 	end();
 }
 
@@ -310,5 +348,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/connection/free", test_free);
 	g_test_add_func("/connection/drain", test_drain);
 	g_test_add_func("/connection/drain/quiet", test_drain_quiet);
+	g_test_add_func("/connection/drain/stuck", test_drain_stuck);
+	g_test_add_func("/connection/stuck", test_stuck);
 	return g_test_run();
 }

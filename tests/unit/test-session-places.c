@@ -204,6 +204,24 @@ static void test_no_room(void)
 	}
 }
 
+/* What it has is its driver's to take, as ever. */
+static void test_stuck(void)
+{
+	for (Place place = 0; place < PLACES; place++) {
+		int witness, fd = descriptor_new(&witness);
+		Session session;
+		Command *command = visit(&session, place, fd);
+
+		session_stuck(&session);
+		g_assert_cmpint(session.state, ==, SESSION_CLOSED);
+		g_assert_nonnull(strstr(session_breach(&session), "too long"));
+		session_deinit(&session);
+		release(place, fd, command);
+		g_assert_true(descriptor_is_closed(witness));
+		close(witness);
+	}
+}
+
 /* The first reason counts. */
 static void test_eof_after_breach(void)
 {
@@ -271,6 +289,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/session/places", test_places);
 	g_test_add_func("/session/eof/places", test_eof);
 	g_test_add_func("/session/no-room", test_no_room);
+	g_test_add_func("/session/stuck", test_stuck);
 	g_test_add_func("/session/eof/after-breach", test_eof_after_breach);
 	g_test_add_func("/session/steal-descriptor/places",
 			test_steal_descriptor);
