@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a service manager is told (sd_notify). All of it is nothing where none
- * listens.
+ * What a service manager is told, by the protocol of sd_notify(3), without
+ * waiting for it. All of it is nothing where none listens.
  */
 #ifndef NOTIFY_H
 #define NOTIFY_H

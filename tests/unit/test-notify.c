@@ -5,6 +5,7 @@
  */
 #include "notify.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -97,12 +98,81 @@ static void stopping(void)
 	directory_remove(directory);
 }
 
+static void fill(void)
+{
+	struct sockaddr_un address;
+	socklen_t size = sizeof(address);
+	int other = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	g_assert_no_errno(
+		getsockname(manager, (struct sockaddr *)&address, &size));
+	while (sendto(other, "x", 1, 0, (struct sockaddr *)&address, size) == 1)
+		;
+	g_assert_cmpint(errno, ==, EAGAIN);
+	close(other);
+}
+
+static void drain(void)
+{
+	char byte;
+
+	while (recv(manager, &byte, 1, 0) == 1)
+		g_assert_cmpint(byte, ==, 'x');
+}
+
+/* Nobody waits for a manager that does not read; it hears READY once it does.
+ */
+static void stuck(void)
+{
+	g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
+
+	set_up();
+	g_setenv("WATCHDOG_USEC", "100000", TRUE);
+	g_setenv("WATCHDOG_PID", pid, TRUE);
+	fill();
+	alarm(20);
+	notify_ready();
+	for (int i = 0; i < 5; i++)
+		g_main_context_iteration(NULL, TRUE);
+	drain();
+	for (;;) {
+		g_autofree char *text = hear(true);
+
+		if (strcmp(text, "READY=1\nSTATUS=Serving.") == 0)
+			break;
+		g_assert_cmpstr(text, ==, "WATCHDOG=1");
+	}
+	fill();
+	notify_stopping();
+	directory_remove(directory);
+}
+
+static void abstract(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	g_autofree char *name = g_strdup_printf("@notify-%d", (int)getpid());
+
+	set_up();
+	close(manager);
+	g_strlcpy(address.sun_path + 1, name + 1, sizeof(address.sun_path) - 1);
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	g_assert_no_errno(
+		bind(manager, (struct sockaddr *)&address,
+		     (socklen_t)(sizeof(sa_family_t) + strlen(name))));
+	g_setenv("NOTIFY_SOCKET", name, TRUE);
+	notify_ready();
+	assert_hears("READY=1\nSTATUS=Serving.");
+	directory_remove(directory);
+}
+
 static void nobody(void)
 {
 	g_unsetenv("NOTIFY_SOCKET");
 	notify_ready();
 	notify_stopping();
 	g_setenv("NOTIFY_SOCKET", "/nonexistent/notify", TRUE);
+	notify_ready();
+	g_setenv("NOTIFY_SOCKET", "vsock:2:1", TRUE);
 	notify_ready();
 }
 
@@ -114,6 +184,8 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/notify/other-watchdog", other_watchdog,
 			     in_child);
 	g_test_add_data_func("/notify/stopping", stopping, in_child);
+	g_test_add_data_func("/notify/stuck", stuck, in_child);
+	g_test_add_data_func("/notify/abstract", abstract, in_child);
 	g_test_add_data_func("/notify/nobody", nobody, in_child);
 	return g_test_run();
 }
