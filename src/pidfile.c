@@ -18,6 +18,10 @@
 #include "fd.h"
 #include "killed.h"
 
+/* How often, and at what interval in microseconds, to try for a lock. */
+#define TRIES 100
+#define PAUSE 10000
+
 static bool is_still(int fd, const char *path)
 {
 	struct stat open_file, named_file;
@@ -77,13 +81,19 @@ static bool lock(int fd, const char *path, GError **error)
 	return false;
 }
 
-/* By somebody who can still let it go. */
-static bool is_locked(int fd)
+/* Of the lock that keeps us out. */
+static short lock_type(int fd)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	return fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK &&
-	       !killed_is(holder(fd));
+	return fcntl(fd, F_OFD_GETLK, &whole) == 0 ? whole.l_type : F_UNLCK;
+}
+
+/* By an instance that may serve. A read lock is none: whoever can read the file
+ * can keep one. */
+static bool is_locked(int fd)
+{
+	return lock_type(fd) == F_WRLCK && !killed_is(holder(fd));
 }
 
 /* A device node is never one: to root, -f /dev/null must do no harm. */
@@ -112,13 +122,26 @@ static bool write_number(int fd)
 	return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n;
 }
 
-/* Removes the file of a process that was killed and keeps its lock. The other
- * kind of lock keeps a second starter from removing the file that the first
- * has made meanwhile. */
-static bool take_from_killed(int fd, const char *path)
+/* Another kind of lock keeps a second starter from removing the file that the
+ * first has made meanwhile. Whoever can read the file can have that one, too,
+ * so it is waited for, and not for ever. */
+static void keep_others_out(int fd)
 {
-	return killed_is(holder(fd)) && flock(fd, LOCK_EX) == 0 &&
-	       is_still(fd, path) && unlink(path) == 0;
+	for (int tries = 0; tries < TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0;
+	     tries++)
+		g_usleep(PAUSE);
+}
+
+/* Removes the file where the lock on it is no instance's: a reader's, or a
+ * process's that was killed. True: try again. */
+static bool make_way(int fd, const char *path)
+{
+	if (is_locked(fd))
+		return false;
+	if (lock_type(fd) == F_UNLCK)
+		return true;
+	keep_others_out(fd);
+	return !is_still(fd, path) || unlink(path) == 0;
 }
 
 bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
@@ -132,7 +155,7 @@ bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
 			return false;
 		}
 		if (!lock(fd, path, error)) {
-			if (!take_from_killed(fd, path))
+			if (!make_way(fd, path))
 				return false;
 			g_clear_error(error);
 			continue;

@@ -5,6 +5,8 @@
  */
 #include "pidfile.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "testing.h"
@@ -160,6 +162,30 @@ static void test_no_directory(void)
 	tear_down();
 }
 
+/* A user who may read the file can keep both kinds of lock on it, and queue for
+ * them while we run. */
+static void test_reader(void)
+{
+	struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	g_autoptr(GError) error = NULL;
+	PidFile file;
+	int reader;
+
+	set_up();
+	g_assert_true(g_file_set_contents(path, "1\n", -1, NULL));
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	g_assert_no_errno(fcntl(reader, F_OFD_SETLK, &whole));
+	g_assert_no_errno(flock(reader, LOCK_SH));
+	g_assert_true(pidfile_check(path, &error));
+	file = create();
+	assert_own_number();
+	assert_refused("running instance");
+	pidfile_remove(&file);
+	g_assert_false(exists());
+	close(reader);
+	tear_down();
+}
+
 /* Somebody removed our file, and a successor has one of the same name. */
 static void test_not_ours(void)
 {
@@ -204,6 +230,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/pidfile/not-a-pidfile", test_not_a_pidfile);
 	g_test_add_func("/pidfile/not-a-file", test_not_a_file);
 	g_test_add_func("/pidfile/no-directory", test_no_directory);
+	g_test_add_func("/pidfile/reader", test_reader);
 	g_test_add_func("/pidfile/remove/not-ours", test_not_ours);
 	g_test_add_func("/pidfile/remove/removed-already",
 			test_removed_already);
