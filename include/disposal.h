@@ -23,6 +23,9 @@ void disposal_close(Lanes *lanes, int *fd);
  * hostile clients have sent: others come and go although that is stuck. */
 void disposal_close_socket(Lanes *lanes, int *fd);
 
+/* The same for our listening socket, which waits behind nothing. */
+void disposal_close_listener(Lanes *lanes, int *fd);
+
 /* Descriptors that wait to be closed or are being closed. */
 unsigned int disposal_pending(void);
 

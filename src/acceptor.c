@@ -45,14 +45,17 @@ static gboolean end_pause(gpointer data)
 {
 	Acceptor *acceptor = data;
 
+	if (!poller_add(acceptor->poller, &acceptor->listener, EPOLLIN))
+		return G_SOURCE_CONTINUE;
 	acceptor->pause = 0;
-	poller_modify(acceptor->poller, &acceptor->listener, EPOLLIN);
 	return G_SOURCE_REMOVE;
 }
 
+/* Removed, because epoll tells of a socket that was shut down whatever it is
+ * asked for. */
 static void pause_listening(Acceptor *acceptor)
 {
-	poller_modify(acceptor->poller, &acceptor->listener, 0);
+	poller_remove(acceptor->poller, &acceptor->listener);
 	acceptor->pause = g_timeout_add(PAUSE, end_pause, acceptor);
 }
 
@@ -100,12 +103,14 @@ static void ready(Watch *watch, uint32_t events)
 		(Acceptor *)((char *)watch - offsetof(Acceptor, listener));
 	int client;
 
-	(void)events;
 	if (acceptor->spare < 0)
 		acceptor->spare = open_spare();
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		client = accept_client(acceptor);
 		if (client < 0) {
+			/* Shut down: a blocking accept() would say so. */
+			if (errno == EAGAIN && events & EPOLLHUP)
+				errno = EINVAL;
 			accept_failed(acceptor);
 			return;
 		}
@@ -136,5 +141,5 @@ void acceptor_stop(Acceptor *acceptor)
 		return;
 	acceptor->listening = false;
 	poller_remove(acceptor->poller, &acceptor->listener);
-	disposal_close(acceptor->lanes, &acceptor->listener.fd);
+	disposal_close_listener(acceptor->lanes, &acceptor->listener.fd);
 }

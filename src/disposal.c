@@ -16,6 +16,7 @@
 /* No device has these keys: device numbers leave the top bits clear. */
 #define DISPOSAL_KEY     UINT64_MAX
 #define EMPTY_SOCKET_KEY (UINT64_MAX - 1)
+#define LISTENER_KEY     (UINT64_MAX - 2)
 
 typedef struct Disposal {
 	Task task;
@@ -77,6 +78,11 @@ void disposal_close_socket(Lanes *lanes, int *fd)
 		return;
 	shutdown(*fd, SHUT_RDWR);
 	push(lanes, is_empty(*fd) ? EMPTY_SOCKET_KEY : DISPOSAL_KEY, fd, true);
+}
+
+void disposal_close_listener(Lanes *lanes, int *fd)
+{
+	push(lanes, LISTENER_KEY, fd, false);
 }
 
 unsigned int disposal_pending(void)

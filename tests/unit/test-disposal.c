@@ -183,7 +183,7 @@ static void test_socket(void)
  * unread does not wait for them; one that did may have left such a one. */
 static void test_socket_past_stuck(void)
 {
-	int peers[DISPOSAL_THREADS], clean[2], dirty[2];
+	int peers[DISPOSAL_THREADS], clean[2], dirty[2], listener, witness;
 
 	if (!get_stuck(peers, DISPOSAL_THREADS))
 		return;
@@ -198,6 +198,11 @@ static void test_socket_past_stuck(void)
 		wait_until(disposal_pending() == DISPOSAL_THREADS + 1);
 		close(clean[1]);
 	}
+	listener = descriptor_new(&witness);
+	disposal_close_listener(lanes, &listener);
+	g_assert_cmpint(listener, ==, -1);
+	wait_until(descriptor_is_closed(witness));
+	close(witness);
 	get_unstuck(peers, DISPOSAL_THREADS);
 	close(dirty[1]);
 }

@@ -58,6 +58,7 @@ void g_usleep(gulong microseconds)
 
 static Poller *poller;
 static Server *server;
+static int listener;
 static struct sockaddr_un address;
 static char *directory;
 static Capture logged;
@@ -67,9 +68,9 @@ static void start(unsigned int max_clients)
 	ServerLimits limits = { .max_clients = max_clients,
 				.descriptors = 10000,
 				.command_timeout = (int64_t)60 * 1000 * 1000 };
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	g_autoptr(GError) error = NULL;
 
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	logged = capture_log();
 	accepts = sleeps = sleeps_until_closed = accept_failures = 0;
 	directory = directory_new();
@@ -209,6 +210,24 @@ static void test_error(void)
 	end();
 }
 
+/* As when the socket is shared, and its other owner shuts it down: epoll tells
+ * of it whatever it was asked for. */
+static void test_shut_down(void)
+{
+	gint64 until;
+
+	start(2);
+	g_assert_no_errno(shutdown(listener, SHUT_RDWR));
+	until = g_get_monotonic_time() + 350000;
+	while (g_get_monotonic_time() < until)
+		g_main_context_iteration(NULL, FALSE);
+	g_assert_cmpuint(accepts, >=, 2);
+	g_assert_cmpuint(accepts, <=, 4);
+	g_assert_cmpuint(captured_times(&logged, "cannot accept a client"), ==,
+			 1);
+	end();
+}
+
 /* The client of the moment is no reason to pause. */
 static void test_transient_error(void)
 {
@@ -337,6 +356,7 @@ int main(int argc, char **argv)
 			test_limit_counts_closing);
 	g_test_add_func("/server/batch", test_batch);
 	g_test_add_func("/server/error", test_error);
+	g_test_add_func("/server/shut-down", test_shut_down);
 	g_test_add_func("/server/transient-error", test_transient_error);
 	g_test_add_func("/server/table-full", test_table_full);
 	g_test_add_func("/server/drain", test_drain);
