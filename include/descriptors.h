@@ -13,4 +13,7 @@ void descriptors_fill_standard(void);
  * that can be open then. */
 unsigned int descriptors_raise_limit(void);
 
+/* How many are open now; 0 where /proc does not tell. */
+unsigned int descriptors_open(void);
+
 #endif

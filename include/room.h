@@ -9,6 +9,10 @@
 
 #include <stdbool.h>
 
+/* How much of a table of so many descriptors we have to ourselves, when so many
+ * are open at the start: others may have left us some. */
+unsigned int room_table(unsigned int limit, unsigned int open);
+
 /* How many clients a table of so many descriptors can serve; at least 1. */
 unsigned int room_clients(unsigned int table);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <linux/major.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -230,9 +231,9 @@ static void check_kind(Check *check, const Device *device)
 		[DEVICE_VOLUME] = "is a device-mapper volume or a partition of "
 				  "a map; give the guest the whole disk or "
 				  "map that it is on",
-		[DEVICE_OTHER] = "is no SCSI device; give the guest a disk or "
-				 "LUN of SCSI (NVMe and virtio disks are "
-				 "none), or a multipath map of such",
+		[DEVICE_OTHER] = "is no SCSI disk nor an sg node; give the "
+				 "guest a disk or LUN of SCSI (NVMe and virtio "
+				 "disks are none), or a multipath map of such",
 		[DEVICE_UNKNOWN] = "is not in /sys: it has been removed, or "
 				   "/sys is not the host's; rescan, or mount "
 				   "/sys",
@@ -240,6 +241,9 @@ static void check_kind(Check *check, const Device *device)
 	DeviceKind kind = sysfs_device_kind(SYSFS, device->block, device->major,
 					    device->minor);
 
+	/* Tapes and bsg nodes are SCSI's, too. */
+	if (!device->block && device->major != SCSI_GENERIC_MAJOR)
+		kind = DEVICE_OTHER;
 	if (kind == DEVICE_SCSI)
 		check_disk(check, device);
 	else if (kind == DEVICE_MULTIPATH)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,8 @@ static bool privileges_try(const Options *options, GError **error)
 	ssize_t n;
 	pid_t child;
 
+	/* Whoever started us may have left it ignored. */
+	signal(SIGCHLD, SIG_DFL);
 	if (pipe(ends) < 0 || (child = fork()) < 0) {
 		error_set_errno(error, "cannot start a process");
 		return false;
@@ -60,8 +63,8 @@ static bool privileges_try(const Options *options, GError **error)
 	close(ends[1]);
 	n = read(ends[0], message, sizeof(message));
 	close(ends[0]);
-	waitpid(child, &status, 0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+	if (waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+	    WEXITSTATUS(status) == EXIT_SUCCESS)
 		return true;
 	error_set(error, "%.*s", (int)MAX(n, 0), message);
 	return false;
@@ -109,7 +112,8 @@ static void check_descriptors(Check *check)
 {
 	const Options *options = check->options;
 	unsigned int limit = descriptors_raise_limit();
-	unsigned int clients = room_clients(limit);
+	unsigned int clients =
+		room_clients(room_table(limit, descriptors_open()));
 
 	if (clients >= options->max_clients)
 		check_ok("open files: %u, enough for %u clients", limit,

@@ -5,6 +5,7 @@
  */
 #include "descriptors.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/resource.h>
@@ -36,4 +37,18 @@ unsigned int descriptors_raise_limit(void)
 	}
 	return limit.rlim_cur < UINT_MAX ? (unsigned int)limit.rlim_cur
 					 : UINT_MAX;
+}
+
+unsigned int descriptors_open(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	if (!directory)
+		return 0;
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	/* "." and "..", and the directory itself. */
+	return count - 3;
 }

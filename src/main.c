@@ -107,9 +107,10 @@ static bool drop_privileges(const Daemon *daemon, GError **error)
 static bool create_server(Daemon *daemon, GError **error)
 {
 	unsigned int descriptors = descriptors_raise_limit();
+	unsigned int table = room_table(descriptors, descriptors_open());
 	ServerLimits limits = {
-		.max_clients = room_clients(descriptors),
-		.descriptors = descriptors,
+		.max_clients = room_clients(table),
+		.descriptors = table,
 		.command_timeout = daemon->options.command_timeout,
 	};
 

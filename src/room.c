@@ -5,8 +5,9 @@
 
 #include "channel.h"
 
-/* Our own. */
-#define OWN 64
+/* Our own, and those of them that are open at the start. */
+#define OWN          64
+#define OWN_AT_START 32
 
 /* Each client has its socket and the descriptor of its command. */
 #define CLIENT 2
@@ -21,6 +22,13 @@
 static bool is_tiny(unsigned int table)
 {
 	return table < RESERVED_MIN + CLIENT;
+}
+
+unsigned int room_table(unsigned int limit, unsigned int open)
+{
+	unsigned int inherited = open > OWN_AT_START ? open - OWN_AT_START : 0;
+
+	return inherited < limit ? limit - inherited : 1;
 }
 
 unsigned int room_clients(unsigned int table)

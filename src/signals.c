@@ -37,7 +37,9 @@ void signals_block(void)
 	sigset_t set = ending_signals();
 
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* Of a reader that went, and a log file that may not grow. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 static void signal_ready(Watch *watch, uint32_t events)

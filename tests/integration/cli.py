@@ -7,8 +7,9 @@ the first kilobyte of it to its user, and a journal entry has one line.
 """
 import os
 import re
+import subprocess
 
-from daemon import Daemon, forking_test, need_root, read, run, scratch
+from daemon import Daemon, forking_test, need_root, program, read, run, scratch
 import scsi
 from tap import main, test
 
@@ -255,6 +256,15 @@ def _():
 def _():
     with open("/dev/full", "wb") as full:
         assert run("--check", "-k", f"{scratch()}/pr.sock", stdout=full).returncode == 1
+
+
+@test("--check is not misled by a starter that ignores its children")
+def _():
+    expected = [line for line in checked()[1] if "privileges" in line]
+    result = subprocess.run(["sh", "-c", 'trap "" CHLD; exec "$0" "$@"', program(), "--check",
+                             "-k", f"{scratch()}/pr.sock"],
+                            check=False, stdout=subprocess.PIPE, text=True, timeout=20)
+    assert [line for line in result.stdout.splitlines() if "privileges" in line] == expected
 
 
 @test("--check binds nothing, and tells a socket that is served")

@@ -140,9 +140,8 @@ def die_with_parent():
 def run(*arguments, timeout=20, **popen):
     """Run the helper to its end; returns subprocess.CompletedProcess with texts."""
     popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
-             "encoding": "utf-8", "errors": "replace", **popen}
-    result = subprocess.run([program(), *arguments], timeout=timeout, check=False,
-                            preexec_fn=die_with_parent, **popen)
+             "encoding": "utf-8", "errors": "replace", "preexec_fn": die_with_parent, **popen}
+    result = subprocess.run([program(), *arguments], timeout=timeout, check=False, **popen)
     check_sanitizers()
     return result
 

@@ -9,6 +9,8 @@ descriptors closed. None of them must be in for a surprise.
 """
 import fcntl
 import os
+import re
+import resource
 import subprocess
 import time
 
@@ -197,6 +199,32 @@ def _():
             assert serves(daemon)
             assert not [descriptors[n] for n in range(3) if "socket" in descriptors[n] or
                         "anon" in descriptors[n]], descriptors
+
+
+@test("a log file that may not grow any more stops nothing")
+def _():
+    path = f"{scratch()}/log"
+    with open(path, "w+b") as file, Daemon("-v", stderr=file) as daemon:
+        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (1000, 1000))
+        for _ in range(50):
+            assert serves(daemon)
+        assert os.path.getsize(path) == 1000
+
+
+@test("what it inherits leaves room for fewer clients, and as much for what they send")
+def _():
+    # What does not fit is closed by the kernel, on the main loop.
+    def clients(inherited):
+        result = run("--check", "-k", f"{scratch()}/pr.sock", pass_fds=inherited, preexec_fn=lambda:
+                     resource.setrlimit(resource.RLIMIT_NOFILE, (2000, 2000)))
+        return int(re.search(r"enough for (\d+) clients", result.stdout)[1])
+
+    inherited = [os.dup(NULL) for _ in range(432)]
+    few, many = clients(inherited), clients([])
+    for fd in inherited:
+        os.close(fd)
+    # Two each; at most 32 are counted as our own.
+    assert many - few in range(200, 220), (few, many)
 
 
 @test("a reader of its stderr may go away")

@@ -88,11 +88,24 @@ static void test_raise_limit(void)
 	run_in_child(raise_limit);
 }
 
+static void test_open(void)
+{
+	unsigned int before = descriptors_open();
+	int ends[2];
+
+	g_assert_cmpuint(before, ==, descriptor_count());
+	g_assert_no_errno(pipe(ends));
+	g_assert_cmpuint(descriptors_open(), ==, before + 2);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/descriptors/fill-standard", test_fill_standard);
 	g_test_add_func("/descriptors/keep-inherited", test_keep_inherited);
 	g_test_add_func("/descriptors/raise-limit", test_raise_limit);
+	g_test_add_func("/descriptors/open", test_open);
 	return g_test_run();
 }

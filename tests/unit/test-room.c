@@ -13,6 +13,15 @@ static void test_clients(void)
 	g_assert_cmpuint(room_clients(0), ==, 1);
 }
 
+/* Started as usual, by a service manager or a shell. */
+static void test_table(void)
+{
+	g_assert_cmpuint(room_table(1024, 0), ==, 1024);
+	g_assert_cmpuint(room_table(1024, 12), ==, 1024);
+	g_assert_cmpuint(room_table(1024, 32 + 900), ==, 124);
+	g_assert_cmpuint(room_table(1024, 2000), ==, 1);
+}
+
 static void test_messages(void)
 {
 	g_assert_true(room_for_messages(1000, 10, 20, 3));
@@ -42,6 +51,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/room/clients", test_clients);
+	g_test_add_func("/room/table", test_table);
 	g_test_add_func("/room/messages", test_messages);
 	g_test_add_func("/room/full", test_full);
 	g_test_add_func("/room/tiny", test_tiny);
