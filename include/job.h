@@ -71,16 +71,18 @@ bool job_start(Job *job);
 /* Answers a command for whose device there is no thread. */
 void job_refuse(Command *command);
 
-/* Takes it back before a thread has begun. False: one has. */
-bool job_cancel(Job *job);
+/* Takes it back before a thread has begun with a command whose deadline is
+ * `now` or was before. False: one has, or the command is a later one. */
+bool job_cancel(Job *job, int64_t now);
 
 /* Microseconds from `now` to the command's deadline, or to the one that the
  * next command will have; 0 where it has passed. */
 int64_t job_time_left(Job *job, int64_t now);
 
 /* The answer is not waited for any more: no thread will send it. False: a
- * thread has sent it. */
-bool job_disown(Job *job);
+ * thread has sent it, or the command is one with a later deadline than `now`.
+ */
+bool job_disown(Job *job, int64_t now);
 
 /* Makes the answer urgent. */
 void job_hurry(Job *job);

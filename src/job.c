@@ -159,9 +159,15 @@ bool job_start(Job *job)
 			  &job->task);
 }
 
-bool job_cancel(Job *job)
+bool job_cancel(Job *job, int64_t now)
 {
-	return lanes_cancel(job->host->lanes, &job->task);
+	bool cancelled;
+
+	lock(job->host);
+	cancelled = job->deadline <= now &&
+		    lanes_cancel(job->host->lanes, &job->task);
+	unlock(job->host);
+	return cancelled;
 }
 
 int64_t job_time_left(Job *job, int64_t now)
@@ -174,10 +180,11 @@ int64_t job_time_left(Job *job, int64_t now)
 	return MAX(left, 0);
 }
 
-bool job_disown(Job *job)
+bool job_disown(Job *job, int64_t now)
 {
 	lock(job->host);
-	job->disowned = !job->finished && !job->listening;
+	job->disowned =
+		!job->finished && !job->listening && job->deadline <= now;
 	if (job->disowned)
 		job->socket = -1;
 	unlock(job->host);

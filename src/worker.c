@@ -120,12 +120,13 @@ static void expire(Worker *worker, Job *job, int64_t now)
 	if (left > 0) {
 		g_queue_unlink(&worker->outstanding, &job->link);
 		enqueue(worker, job, now + left);
-	} else if (job_cancel(job)) {
+	} else if (job_cancel(job, now)) {
 		expire_queued(worker, job);
-	} else if (job_disown(job)) {
+	} else if (job_disown(job, now)) {
 		expire_executing(worker, job);
 	} else {
-		collect(worker); /* it came back at the last moment */
+		/* It came back at the last moment, or is the next one. */
+		collect(worker);
 	}
 }
 
@@ -219,7 +220,7 @@ void worker_abandon(Worker *worker, Job *job)
 {
 	job_take_client_away(job);
 	worker->abandoned++;
-	if (job_cancel(job))
+	if (job_cancel(job, INT64_MAX))
 		command_free(steal_command(worker, job));
 }
 

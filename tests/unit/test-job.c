@@ -464,6 +464,30 @@ static void test_deadline_next(void)
 	end();
 }
 
+/* Between two looks at a job its thread may have gone on to a command that has
+ * more time: that one is neither taken back nor disowned. */
+static void test_deadline_later(void)
+{
+	Job *executing, *queued;
+
+	start(8);
+	executing = submit_one(&stuck);
+	for (int i = 1; i < THREADS; i++)
+		submit_stuck();
+	wait_until(atomic_load(&executed) == THREADS);
+	queued = submit_one(&stuck);
+	g_assert_false(job_disown(executing, executing->deadline - 1));
+	g_assert_false(job_cancel(queued, queued->deadline - 1));
+	g_assert_true(job_cancel(queued, queued->deadline));
+	g_assert_true(job_start(queued));
+	let_go(THREADS + 1);
+	run_until(worker_outstanding(worker) == 0);
+	while (answered.length > 0)
+		command_free(g_queue_pop_head(&answered));
+	assert_replies(2);
+	end();
+}
+
 /* The timer goes by the latest command, and before those that have more time.
  */
 static void test_deadline_moves(void)
@@ -573,6 +597,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/job/listening/no-thread", test_no_thread);
 	g_test_add_func("/job/deadline/listening", test_deadline_listening);
 	g_test_add_func("/job/deadline/next", test_deadline_next);
+	g_test_add_func("/job/deadline/later", test_deadline_later);
 	g_test_add_func("/job/deadline/moves", test_deadline_moves);
 	g_test_add_func("/job/expire-all/listening", test_expire_all_listening);
 	g_test_add_func("/job/abandon/listening", test_abandon_listening);
