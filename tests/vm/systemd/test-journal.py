@@ -187,7 +187,7 @@ def _():
 @test("a journal that is stuck blocks nothing, and what was lost is counted")
 def _():
     # Debug messages are not limited, so that its socket fills up.
-    with unit.with_options("-v", "-T", "'*'"):
+    with unit.with_options("-v", "-T", "*"):
         journal = unit.Journal()
         journald = int(unit.show("MainPID", "systemd-journald.service"))
         with Client(unit.SOCKET) as client:

@@ -73,6 +73,17 @@ def _():
             assert int(status["CapBnd"], 16) == 0, status
 
 
+@test("options of another drop-in come in addition")
+def _():
+    with unit.with_options("--command-timeout=10", "-v"):
+        options = ["-u", unit.USER, "--command-timeout=10", "-v"]
+        assert unit.arguments() == [unit.PROGRAM, *options], unit.arguments()
+        status = process.status(f"/proc/{unit.main_pid()}/status")
+        assert status["Uid"].split() == [str(unit.user().pw_uid)] * 4, status
+        assert len(process.children(unit.main_pid())) == 1
+        expect_good(out(scsi.REGISTER, 0, KEY), out(scsi.REGISTER, KEY, 0))
+
+
 @test("register, reserve, another key, release, leave")
 def _():
     expect_good(out(scsi.REGISTER, 0, KEY))

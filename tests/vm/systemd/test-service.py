@@ -15,7 +15,7 @@ import process
 import rig
 import scsi
 from prproto import Client
-from tap import main, test
+from tap import diag, main, test
 
 BUILD = unit.install(__doc__)
 MAX_EXPOSURE = 1.5
@@ -171,6 +171,36 @@ def _():
         os.kill(before, signal.SIGKILL)
         unit.ping()
         assert another_than(before)
+
+
+@test("as shipped it has no options, and a drop-in gives it some")
+def _():
+    assert unit.arguments() == [unit.PROGRAM], unit.arguments()
+    with unit.with_options("--command-timeout=10", "-v"):
+        assert unit.arguments() == [unit.PROGRAM, "--command-timeout=10", "-v"], unit.arguments()
+        unit.ping()
+
+
+def start_in_vain():
+    """It cannot start, and systemd goes on trying."""
+    unit.run("systemctl", "restart", "--no-block", unit.SERVICE)
+
+
+@test("a wrong option: the journal tells it, and there is a start a second at most")
+def _():
+    journal = unit.Journal("-u", unit.SERVICE)
+    attempts = 4
+    with unit.with_options("--no-such-option", begin=start_in_vain):
+        rig.wait_for(lambda: int(unit.show("NRestarts")) >= 1, "the first new start")
+        before, first = time.monotonic(), int(unit.show("NRestarts"))
+        journal.has("--no-such-option")
+        rig.wait_for(lambda: int(unit.show("NRestarts")) >= first + attempts, "more of them")
+        seconds = time.monotonic() - before
+        made = int(unit.show("NRestarts")) - first
+    diag(f"{made} starts in {seconds:.1f} s")
+    # The first one may have been made a while before it was seen.
+    assert made <= seconds + 2, (made, seconds)
+    unit.ping()
 
 
 @test("the watchdog is fed for as long as the main loop turns")

@@ -120,7 +120,7 @@ def install_files(build):
 
 
 @contextlib.contextmanager
-def drop_in(*lines):
+def drop_in(*lines, begin=restart):
     """Run the service with these lines in its [Service], as `systemctl edit` would add them."""
     path = f"{DROP_INS}/test.conf"
     os.makedirs(DROP_INS, exist_ok=True)
@@ -128,7 +128,7 @@ def drop_in(*lines):
         print("[Service]", *lines, sep="\n", file=file)
     run("systemctl", "daemon-reload")
     try:
-        restart()
+        begin()
         yield
     finally:
         os.unlink(path)
@@ -136,9 +136,15 @@ def drop_in(*lines):
         restart()
 
 
-def with_options(*options):
+def with_options(*options, begin=restart):
     """A drop-in for command line options."""
-    return drop_in("ExecStart=", " ".join(("ExecStart=" + PROGRAM,) + options))
+    return drop_in(f'Environment="OPTIONS={" ".join(options)}"', begin=begin)
+
+
+def arguments():
+    """The command line of the process that serves."""
+    with open(f"/proc/{main_pid()}/cmdline", encoding="utf-8") as file:
+        return file.read().rstrip("\0").split("\0")
 
 
 def as_guest(function):
