@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Domains of a real libvirtd, with guests that the tests drive by qtest."""
+import contextlib
 import glob
 import os
 import subprocess
@@ -61,6 +62,24 @@ def configure(helper=None):
     for path in glob.glob("/etc/libvirt/qemu/networks/autostart/*"):
         os.unlink(path)
     run("systemctl", "restart", "libvirtd.service")
+
+
+@contextlib.contextmanager
+def confined():
+    """libvirtd under AppArmor, by what its package brings and nothing of the administrator's.
+
+    It takes effect with libvirtd's next start, which configure() is.
+    """
+    profiles = [f"/etc/apparmor.d/{name}"
+                for name in ("usr.lib.libvirt.virt-aa-helper", "usr.sbin.libvirtd")]
+    with open("/etc/apparmor.d/local/usr.sbin.libvirtd", "w", encoding="ascii"):
+        pass
+    run("apparmor_parser", "-r", *profiles)
+    try:
+        yield
+    finally:
+        run("apparmor_parser", "-R", *profiles)
+        run("systemctl", "restart", "libvirtd.service")
 
 
 def processes(program):

@@ -6,11 +6,13 @@ import glob
 import os
 import pwd
 import re
+import shutil
 import signal
 
 # pylint: disable=wrong-import-position
 import domain
 from domain import MANAGED, UNMANAGED, Domain
+import guide
 import process
 import rig
 import scsi
@@ -19,6 +21,7 @@ from cluster import KEY_A, KEY_B, equal, outcome
 from helper import Helper
 from scenarios import CONFLICT, GOOD, REGISTRATIONS_PREEMPTED
 from tap import main, test
+import unit
 
 PARSER = argparse.ArgumentParser(description=__doc__)
 PARSER.add_argument("helper", metavar="HELPER")
@@ -203,6 +206,55 @@ def _():
     except AssertionError as error:
         assert "no-such-user" in str(error), error
     equal(left_files(), [])
+
+
+def check_denied(name):
+    """A domain cannot start, because libvirtd may not start its helper."""
+    try:
+        with Domain(name, SD[0]):
+            raise RuntimeError("it started")
+    except AssertionError as error:
+        assert re.search("cannot execute binary .*: Permission denied", str(error)), error
+
+
+@test("where AppArmor confines libvirtd, the helper needs the line of the guide, a link to it too",
+      timeout=300)
+def _():
+    shutil.copy(HELPER, unit.PROGRAM)
+    link = "/usr/bin/linked-pr-helper"
+    os.symlink(unit.PROGRAM, link)
+    commands, = [contents for _, _, contents in guide.blocks("LIBVIRT.md")
+                 if "apparmor_parser" in contents]
+    with domain.confined():
+        for name, program in (("twelve", unit.PROGRAM), ("thirteen", link)):
+            domain.configure(program)
+            check_denied(name)
+        domain.configure()
+        guide.run(commands)
+        check_confined("fourteen")
+        domain.configure(link)
+        check_confined("fifteen")
+    assert "unconfined" in confinement(libvirtd()), confinement(libvirtd())
+
+
+def libvirtd():
+    return domain.processes("/usr/sbin/libvirtd")[0]
+
+
+def confinement(pid):
+    with open(f"/proc/{pid}/attr/current", encoding="ascii") as file:
+        return file.read()
+
+
+def check_confined(name):
+    """A domain can start, and its guest can reserve, although AppArmor confines them."""
+    assert confinement(libvirtd()).startswith("libvirtd (enforce)"), confinement(libvirtd())
+    with Domain(name, SD[0]) as guest:
+        qemu, = domain.processes(QEMU)
+        assert "(enforce)" in confinement(qemu), confinement(qemu)
+        equal(len(domain.processes(unit.PROGRAM)), 1)
+        equal(guest.pr_out(scsi.REGISTER, 0, KEY_A), GOOD)
+        equal(guest.pr_out(scsi.CLEAR, KEY_A), GOOD)
 
 
 DISK = rig.loop_disk("libvirt", nexuses=3)
