@@ -142,7 +142,7 @@ FLAGS = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 $(BUILD)/flags: force
 	$(call remember,$(FLAGS))
 $(BUILD)/paths: force
-	$(call remember,$(VERSION) $(runstatedir) $(bindir))
+	$(call remember,$(VERSION) $(runstatedir) $(bindir) $(docdir))
 .PHONY: force
 force:
 
@@ -155,13 +155,17 @@ MAN_PAGES := $(BUILD)/man/qemu-pr-helper.8 $(BUILD)/man/qemu-pr-client.8
 UNITS := $(BUILD)/systemd/qemu-pr-helper.service
 # For the administrator to put into effect.
 DROP_INS := $(BUILD)/systemd/multipath.conf
+# The documents name the places that are in effect where PREFIX is not given.
+DOCUMENTS := $(patsubst %,$(BUILD)/doc/%,README.md $(wildcard docs/*.md))
+RELOCATE = sed -e 's|/usr/local/bin|$(bindir)|g' \
+	-e 's|/usr/local/share/doc/qemu-pr-helper|$(docdir)|g'
 
 # All that is compiled, for tests/cross.
 .PHONY: objects
 objects: $(DAEMON_OBJECTS) $(CLIENT_OBJECTS)
 
 .PHONY: docs
-docs: $(MAN_PAGES) $(UNITS) $(DROP_INS)
+docs: $(MAN_PAGES) $(UNITS) $(DROP_INS) $(DOCUMENTS)
 all: docs
 
 $(BUILD)/man/%.8: %.8.in $(BUILD)/paths
@@ -173,6 +177,10 @@ $(BUILD)/man/%.8: docs/%.8.in $(BUILD)/paths
 $(BUILD)/systemd/%: contrib/systemd/%.in $(BUILD)/paths
 	@mkdir -p $(@D)
 	$(SUBSTITUTE) $< > $@
+
+$(BUILD)/doc/%.md: %.md $(BUILD)/paths
+	@mkdir -p $(@D)
+	$(RELOCATE) $< > $@
 
 # --- installation -----------------------------------------------------------
 
@@ -192,9 +200,11 @@ install: all
 		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf
 	$(INSTALL) -m 644 contrib/qemu-pr-client.bash \
 		$(DESTDIR)$(completionsdir)/qemu-pr-client
-	$(INSTALL) -m 644 README.md LICENSE $(DROP_INS) $(DESTDIR)$(docdir)
-	$(INSTALL) -m 644 $(wildcard docs/*.md docs/*.svg) $(DESTDIR)$(docdir)/docs
-	@sh contrib/after-install $(bindir)
+	$(INSTALL) -m 644 $(BUILD)/doc/README.md LICENSE $(DROP_INS) \
+		$(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 $(filter $(BUILD)/doc/docs/%,$(DOCUMENTS)) \
+		$(wildcard docs/*.svg) $(DESTDIR)$(docdir)/docs
+	@sh contrib/after-install '$(DESTDIR)' $(bindir)
 
 .PHONY: uninstall
 uninstall:
