@@ -16,6 +16,16 @@ BUILD = unit.install(__doc__)
 OLD = " ".join(f"-o {BUILD}/{name}" for name in ("qemu-pr-helper", "qemu-pr-client"))
 DISK = rig.loop_disk("guide")
 
+QEMUS = "/usr/bin/qemu-pr-helper"
+with open(QEMUS, "rb") as _file:
+    ORIGINAL = _file.read()
+# What other guides have written.
+LINES = {"/etc/libvirt/qemu.conf": f'pr_helper = "{unit.PROGRAM}"\n',
+         "/etc/apparmor.d/local/usr.sbin.libvirtd": f"{unit.PROGRAM} PUx,\n"}
+for _path, _line in LINES.items():
+    with open(_path, "a", encoding="utf-8") as _file:
+        _file.write(_line)
+
 # The last one ends with the removal of everything.
 for _guide in ("LOGGING.md", "TROUBLESHOOTING.md", "SYSTEMD.md"):
     guide.register(_guide, {"DISK": DISK.nexus[0].sd, "BUILD": BUILD, "MAKEFLAGS": OLD},
@@ -37,8 +47,14 @@ def read(path):
 
 @test("nothing is left of it")
 def _():
-    for path in (unit.PROGRAM, unit.SOCKET, f"/usr/local/lib/systemd/system/{unit.SERVICE}"):
+    for path in (unit.PROGRAM, unit.SOCKET, f"/usr/local/lib/systemd/system/{unit.SERVICE}",
+                 *glob.glob("/etc/systemd/system/qemu-pr-helper*")):
         assert not os.path.exists(path), path
+    for path, line in LINES.items():
+        assert line not in read(path), path
+    with open(QEMUS, "rb") as file:
+        assert file.read() == ORIGINAL
+    assert unit.run("dpkg-divert", "--list", "*qemu-pr-helper*") == ""
 
 
 main()
