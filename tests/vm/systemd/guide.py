@@ -16,13 +16,37 @@ import unit
 from tap import diag, test
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What README.md and the manual pages show is indented.
+INDENTED = re.compile(r"^ {4,}(?:# )?(\S.*)$", re.MULTILINE)
 PROGRAMS = r"systemctl|systemd-\w+|journalctl|make|kill|qemu-pr-client|virsh"
 INLINE = re.compile(rf"`((?:{PROGRAMS}) [^`]*)`")
 
 
 def text_of(guide):
-    with open(f"{unit.ROOT}/docs/{guide}", encoding="utf-8") as file:
+    folder = unit.ROOT if guide == "README.md" else f"{unit.ROOT}/docs"
+    with open(f"{folder}/{guide}", encoding="utf-8") as file:
         return file.read()
+
+
+def page_of(build, name):
+    """The examples of a manual page, as they are on an ordinary terminal."""
+    page = subprocess.run(f"man -P cat -l {build}/man/{name} | col -bx", shell=True, check=True,
+                          stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "MANWIDTH": "80"}).stdout
+    examples = re.search(r"^EXAMPLES\n(.*?)^\S", page, re.MULTILINE | re.DOTALL)[1]
+    # What is said about them has the smaller indentation.
+    return re.sub(r"^ {5}\S.*\n", "", examples, flags=re.MULTILINE)
+
+
+def pasted(text):
+    """The commands of indented lines; what one runs on to is indented as well."""
+    return "\n".join(INDENTED.findall(text)).replace("\\\n", " ").splitlines()
+
+
+def lines_of(guide):
+    """All lines of commands that a guide has, and tests run."""
+    return {line for _, kind, contents in blocks(guide) if kind == "sh"
+            for line in contents.splitlines()}
 
 
 def blocks(guide):

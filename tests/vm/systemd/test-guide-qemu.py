@@ -18,7 +18,7 @@ from qtest import PciDriver
 from scenarios import GOOD
 from tap import main, test
 
-unit.install(__doc__)
+BUILD = unit.install(__doc__)
 unit.stop_everything()                  # these guides start the helper by hand
 DISK = rig.loop_disk("guideqemu", nexuses=1).nexus[0].sd
 BY_ID = "/dev/disk/by-id/scsi-SERIAL"
@@ -82,11 +82,16 @@ def conversation(lines):
     control.close()
 
 
-def configuration(line):
-    """Proxmox VE's: what it gives to QEMU."""
+def begin_anew(name):
+    """The guest's QEMU ends, and another one may be started."""
     end(PID_FILE)
     GUEST.detach()
-    GUEST.__init__("proxmox")           # pylint: disable=unnecessary-dunder-call
+    GUEST.__init__(name)                # pylint: disable=unnecessary-dunder-call
+
+
+def configuration(line):
+    """Proxmox VE's: what it gives to QEMU."""
+    begin_anew("proxmox")
     options = shlex.split(line.partition("args:")[2])
     subprocess.run(["qemu-system-x86_64", *GUEST.options(), *options], check=True)
     GUEST.attach()
@@ -105,6 +110,29 @@ def _():
 
 
 guide.register("PROXMOX.md", {}, sh=shell, conf=configuration)
+
+
+def pasted(name, text):
+    """Its helper and its QEMU, for this disk; "..." is what else a guest has."""
+    end(HELPER_PID)
+    begin_anew(name)
+    wanted = [line for line in guide.pasted(text)
+              if line.startswith(("qemu-pr-helper -d", "qemu-system-"))]
+    equal(len(wanted), 2)
+    for line in wanted:
+        shell(line.replace(" ... ", " $OPTIONS ").replace("/dev/sdb", "$DISK"))
+
+
+@test("README.md: its helper and its QEMU", timeout=120)
+def _():
+    pasted("readme", guide.text_of("README.md"))
+
+
+@test("qemu-pr-helper(8): its helper and its QEMU", timeout=120)
+def _():
+    pasted("manual", guide.page_of(BUILD, "qemu-pr-helper.8"))
+
+
 try:
     main()
 finally:
