@@ -31,9 +31,12 @@ class Multipathd:
         self.blacklist = blacklist
         self.process = None
 
-    def configure(self, reservation_key=RESERVATION_KEY):
-        """Write the configuration; every section on lines of its own, or the rest is ignored."""
-        lines = ["defaults {", "\tfind_multipaths no", "\tuser_friendly_names yes",
+    def configure(self, reservation_key=RESERVATION_KEY, section=""):
+        """Write the configuration; every section on lines of its own, or the rest is ignored.
+
+        section: one more, before all others.
+        """
+        lines = [section, "defaults {", "\tfind_multipaths no", "\tuser_friendly_names yes",
                  "\tpolling_interval 1", "\tmax_polling_interval 1", "\t" + reservation_key, "}",
                  "blacklist {", *self.blacklist, "}", "overrides {", "\tno_path_retry queue", "}"]
         with open(CONFIGURATION, "w", encoding="ascii") as file:
