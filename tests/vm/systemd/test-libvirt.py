@@ -1,12 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """libvirt starts, watches and stops the daemon, for guests with reservations."""
-import argparse
 import glob
 import os
 import pwd
 import re
-import shutil
 import signal
 
 # pylint: disable=wrong-import-position
@@ -23,10 +21,9 @@ from scenarios import CONFLICT, GOOD, REGISTRATIONS_PREEMPTED
 from tap import main, test
 import unit
 
-PARSER = argparse.ArgumentParser(description=__doc__)
-PARSER.add_argument("helper", metavar="HELPER")
-HELPER = os.path.realpath(PARSER.parse_args().helper)
-CLIENT = os.path.join(os.path.dirname(HELPER), "qemu-pr-client")
+BUILD = os.path.realpath(unit.install(__doc__))
+unit.stop_everything()                  # libvirt and these tests start helpers
+HELPER, CLIENT = f"{BUILD}/qemu-pr-helper", f"{BUILD}/qemu-pr-client"
 QEMU = os.path.realpath("/usr/bin/qemu-system-x86_64")
 QEMU_USER = pwd.getpwnam("libvirt-qemu")
 SYSTEM_SOCKET = "/run/qemu-pr-helper.sock"
@@ -220,7 +217,6 @@ def check_denied(name):
 @test("where AppArmor confines libvirtd, the helper needs the line of the guide, a link to it too",
       timeout=300)
 def _():
-    shutil.copy(HELPER, unit.PROGRAM)
     link = "/usr/bin/linked-pr-helper"
     os.symlink(unit.PROGRAM, link)
     commands, = [contents for _, _, contents in guide.blocks("LIBVIRT.md")
