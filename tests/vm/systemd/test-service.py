@@ -6,6 +6,7 @@ import grp
 import os
 import signal
 import stat
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,6 +23,7 @@ MAX_EXPOSURE = 1.5
 # From <sys/ptrace.h> and <sys/wait.h>.
 PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
 READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
+REGISTER = scsi.pr_out(scsi.REGISTER)
 
 
 @test("systemd-analyze verify has nothing to say")
@@ -86,13 +88,29 @@ def _():
 
 @contextlib.contextmanager
 def half_a_request():
-    """A client that has sent one, which is read; it is answered behind the block."""
+    """A client that is slow to send one, and read; it is answered behind the block."""
+    rest = REGISTER[5:] + scsi.parameters(0, 1)
+    hurry = threading.Event()
+
+    def send_rest():
+        # Who sends nothing for a second is let go.
+        for number in range(len(rest)):
+            if hurry.wait(0.25):
+                client.send(rest[number:])
+                return
+            client.send(rest[number:number + 1])
+
     with open("/dev/null", "r+b") as null, Client(unit.SOCKET) as client:
-        client.send(READ_KEYS[:5], [null.fileno()])
+        client.send(REGISTER[:5], [null.fileno()])
+        sender = threading.Thread(target=send_rest)
+        sender.start()
         rig.wait_for(lambda: is_reading(unit.main_pid()), "the request to be read")
-        yield
-        client.send(READ_KEYS[5:])
-        assert str(client.reply(READ_KEYS)) == "B/00/06"
+        try:
+            yield
+        finally:
+            hurry.set()
+            sender.join()
+        assert str(client.reply(REGISTER)) == "B/00/06"
 
 
 def check_end():
