@@ -33,7 +33,8 @@ void multipath_register_others(Multipath *m, size_t via, uint64_t key,
 			       bool aptpl);
 
 /* Takes our reservation over to path `i` from one that is lost, and registers
- * the others again, which the preemption of our own key has taken out. */
-bool multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type);
+ * the others again, which the preemption of our own key has taken out, or may
+ * have. GOOD, UNKNOWN, or else it is where it was. */
+Outcome multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type);
 
 #endif

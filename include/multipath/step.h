@@ -64,7 +64,8 @@ Outcome multipath_do(Multipath *m, size_t i, const PrOut *out);
 
 /* The client's request down one path after the other until the device did it
  * or refused it; that, or else what is best to know, becomes the client's
- * answer. */
+ * answer. Where an earlier path may have done it, a refusal is none, and a unit
+ * attention, which that may have raised, is asked again. */
 Outcome multipath_on_one_path(Multipath *m, size_t *ret_path);
 
 /* A request down every path, and m->outcome[]. The first that answers speaks

@@ -112,7 +112,7 @@ void multipath_register_others(Multipath *m, size_t via, uint64_t key,
 	m->must = false;
 }
 
-bool multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type)
+Outcome multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type)
 {
 	const PrOut out = {
 		.service_action = SCSI_PR_OUT_PREEMPT,
@@ -121,9 +121,9 @@ bool multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type)
 		.service_action_key = key,
 	};
 	MultipathdAnswer known = multipath_tell(m, MULTIPATHD_GET_KEY);
+	Outcome outcome = multipath_do(m, i, &out);
 
-	if (multipath_do(m, i, &out) != OUTCOME_GOOD)
-		return false;
-	multipath_register_others(m, i, key, known.aptpl);
-	return true;
+	if (outcome == OUTCOME_GOOD || outcome == OUTCOME_UNKNOWN)
+		multipath_register_others(m, i, key, known.aptpl);
+	return outcome;
 }

@@ -25,7 +25,7 @@ static void hold_record(const Multipath *m, uint64_t key, uint8_t type)
 
 /* Every path says conflict: the guest may well hold the reservation already,
  * through one that is dead or has left the map. */
-static bool reserve_again(Multipath *m)
+static Outcome reserve_again(Multipath *m)
 {
 	uint64_t key = m->parameters.reservation_key;
 	uint8_t type = m->command->pr.type;
@@ -37,10 +37,22 @@ static bool reserve_again(Multipath *m)
 	    !multipath_read_reservation(m, i, &reservation) ||
 	    !reservation.held || reservation.key != key ||
 	    reservation.type != type)
-		return false;
+		return OUTCOME_CONFLICT;
 	hold = multipath_known_hold(m, NULL);
-	return multipath_is_by(&reservation, &hold) &&
-	       multipath_take_over(m, i, key, type);
+	if (!multipath_is_by(&reservation, &hold))
+		return OUTCOME_CONFLICT;
+	return multipath_take_over(m, i, key, type);
+}
+
+/* Another outcome than these leaves the device's answer. */
+static void answer_again(const Multipath *m, Outcome outcome)
+{
+	if (outcome == OUTCOME_GOOD)
+		command_answer(m->command, SCSI_GOOD, NULL, 0, 0);
+	else if (outcome == OUTCOME_UNKNOWN)
+		command_refuse(m->command, sense_outcome_unknown,
+			       "the reservation may still be held through a "
+			       "path that is dead or has left the map");
 }
 
 static void reserve(Multipath *m)
@@ -48,9 +60,9 @@ static void reserve(Multipath *m)
 	size_t i;
 	Outcome outcome = multipath_on_one_path(m, &i);
 
-	if (outcome == OUTCOME_CONFLICT && reserve_again(m)) {
-		command_answer(m->command, SCSI_GOOD, NULL, 0, 0);
-		outcome = OUTCOME_GOOD;
+	if (outcome == OUTCOME_CONFLICT) {
+		outcome = reserve_again(m);
+		answer_again(m, outcome);
 	}
 	if (outcome == OUTCOME_GOOD)
 		hold_record(m, m->parameters.reservation_key,
@@ -78,20 +90,40 @@ static bool names_ourselves(const ScsiPrParameters *parameters)
 	       parameters->service_action_key == parameters->reservation_key;
 }
 
+/* Whether the guest's key is this host's: nothing of our own may be done with
+ * another host's that the guest has only named. */
+static bool is_our_key(const Multipath *m, Outcome outcome,
+		       const MultipathdAnswer *known)
+{
+	return outcome == OUTCOME_GOOD ||
+	       (known->result == MULTIPATHD_OK &&
+		known->key == m->parameters.reservation_key);
+}
+
+/* Where the preemption was not done, this does nothing. */
+static void undo_preemption_of_ourselves(Multipath *m, size_t via,
+					 Outcome outcome)
+{
+	MultipathdAnswer known = multipath_tell(m, MULTIPATHD_GET_KEY);
+
+	if (is_our_key(m, outcome, &known))
+		multipath_register_others(m, via, m->parameters.reservation_key,
+					  known.aptpl);
+}
+
 static void preempt(Multipath *m)
 {
 	uint64_t key = m->parameters.reservation_key;
 	ScsiPrReservation reservation;
-	MultipathdAnswer known;
 	size_t i;
+	Outcome outcome = multipath_on_one_path(m, &i);
 
-	if (multipath_on_one_path(m, &i) != OUTCOME_GOOD)
+	if (outcome != OUTCOME_GOOD && outcome != OUTCOME_UNKNOWN)
 		return;
-	if (names_ourselves(&m->parameters)) {
-		known = multipath_tell(m, MULTIPATHD_GET_KEY);
-		multipath_register_others(m, i, key, known.aptpl);
-	}
-	if (multipath_read_reservation(m, i, &reservation) &&
+	if (names_ourselves(&m->parameters))
+		undo_preemption_of_ourselves(m, i, outcome);
+	if (outcome == OUTCOME_GOOD &&
+	    multipath_read_reservation(m, i, &reservation) &&
 	    reservation.held && reservation.key == key)
 		hold_record(m, key, reservation.type);
 }

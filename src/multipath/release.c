@@ -34,7 +34,8 @@ static bool release_from_lost_path(Multipath *m, size_t i,
 		return false;
 	hold = multipath_known_hold(m, NULL);
 	return multipath_is_by(reservation, &hold) &&
-	       multipath_take_over(m, i, out.reservation_key, out.type) &&
+	       multipath_take_over(m, i, out.reservation_key, out.type) ==
+		       OUTCOME_GOOD &&
 	       multipath_do(m, i, &out) == OUTCOME_GOOD;
 }
 

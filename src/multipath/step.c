@@ -119,17 +119,47 @@ static void refuse_without_path(Multipath *m)
 	command_refuse(m->command, sense_no_path, "the map has no path");
 }
 
+/* Sends down one path of all, and again on a unit attention that may be our own
+ * doing; *ret_attempt is what it was answered. */
+static Outcome ask(Multipath *m, MultipathRequest *request, size_t i,
+		   bool may_be_ours, Command **ret_attempt)
+{
+	int tries = may_be_ours ? MULTIPATH_TRIES : 1;
+	Outcome outcome = OUTCOME_ATTENTION;
+
+	*ret_attempt = request(m, i);
+	if (!*ret_attempt)
+		return OUTCOME_GOOD;
+	while ((outcome = multipath_send(m, i, *ret_attempt)) ==
+		       OUTCOME_ATTENTION &&
+	       --tries > 0) {
+		command_free(*ret_attempt);
+		*ret_attempt = request(m, i);
+	}
+	return outcome;
+}
+
+/* An earlier path may have changed what a later one says: that is no answer
+ * then, unless it is GOOD. Reading changes nothing. */
+static bool may_be_done(const Multipath *m, Outcome best)
+{
+	return best == OUTCOME_UNKNOWN &&
+	       m->command->pr.opcode == SCSI_PERSISTENT_RESERVE_OUT;
+}
+
 Outcome multipath_on_one_path(Multipath *m, size_t *ret_path)
 {
 	Outcome best = OUTCOME_NONE;
 
 	refuse_without_path(m);
 	for (size_t i = 0; i < m->map.n_paths; i++) {
-		Command *attempt = multipath_clients_request(m, i);
-		Outcome outcome = multipath_send(m, i, attempt);
+		bool done = may_be_done(m, best);
+		Command *attempt;
+		Outcome outcome =
+			ask(m, multipath_clients_request, i, done, &attempt);
 		bool final = outcome == OUTCOME_GOOD ||
-			     outcome == OUTCOME_REFUSED ||
-			     outcome == OUTCOME_ATTENTION;
+			     (!done && (outcome == OUTCOME_REFUSED ||
+					outcome == OUTCOME_ATTENTION));
 
 		m->outcome[i] = outcome;
 		if (final || outcome > best) {
@@ -149,25 +179,6 @@ static bool answered(Outcome outcome)
 	return outcome != OUTCOME_UNREACHED && outcome != OUTCOME_UNKNOWN;
 }
 
-/* Sends down one path of all; *ret_attempt is what it was answered. */
-static Outcome ask(Multipath *m, MultipathRequest *request, size_t i,
-		   bool is_first, Command **ret_attempt)
-{
-	int tries = is_first ? 1 : MULTIPATH_TRIES;
-	Outcome outcome = OUTCOME_ATTENTION;
-
-	*ret_attempt = request(m, i);
-	if (!*ret_attempt)
-		return OUTCOME_GOOD;
-	while ((outcome = multipath_send(m, i, *ret_attempt)) ==
-		       OUTCOME_ATTENTION &&
-	       --tries > 0) {
-		command_free(*ret_attempt);
-		*ret_attempt = request(m, i);
-	}
-	return outcome;
-}
-
 static bool is_better(Outcome outcome, Outcome best, const uint8_t *rank)
 {
 	return rank ? rank[outcome] > rank[best] : outcome > best;
@@ -182,7 +193,7 @@ bool multipath_on_all_paths(Multipath *m, MultipathRequest *request,
 	refuse_without_path(m);
 	for (size_t i = 0; i < m->map.n_paths && !is_final; i++) {
 		Command *attempt;
-		Outcome outcome = ask(m, request, i, is_first, &attempt);
+		Outcome outcome = ask(m, request, i, !is_first, &attempt);
 
 		m->outcome[i] = outcome;
 		is_final = is_first && (outcome == OUTCOME_REFUSED ||

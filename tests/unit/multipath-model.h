@@ -50,7 +50,8 @@ typedef struct Model {
 	bool late;       /* the deadline has passed: only what must goes out */
 	bool no_preempt; /* the device has no room for it, say */
 
-	bool loses_race; /* the other host preempts us before we do */
+	bool loses_race;        /* the other host preempts us before we do */
+	const char *lost_after; /* one of these is done, and its answer lost */
 
 	Hold record;
 	GString *trace;
@@ -149,6 +150,15 @@ static uint8_t model_release(Model *m, unsigned int nexus, uint8_t type)
 	return SCSI_GOOD;
 }
 
+static uint8_t model_clear(Model *m, unsigned int nexus)
+{
+	m->reserved = false;
+	for (unsigned int i = 0; i < NEXUSES; i++)
+		m->attention[i] |= i != nexus && m->key[i];
+	memset(m->key, 0, sizeof(m->key));
+	return SCSI_GOOD;
+}
+
 static uint8_t model_out(Model *m, unsigned int nexus, const Command *attempt)
 {
 	uint8_t action = attempt->pr.service_action;
@@ -176,9 +186,7 @@ static uint8_t model_out(Model *m, unsigned int nexus, const Command *attempt)
 	case SCSI_PR_OUT_PREEMPT:
 		return model_preempt(m, nexus, &p, attempt->pr.type);
 	case SCSI_PR_OUT_CLEAR:
-		m->reserved = false;
-		memset(m->key, 0, sizeof(m->key));
-		return SCSI_GOOD;
+		return model_clear(m, nexus);
 	default:
 		g_assert_not_reached();
 	}
@@ -256,6 +264,27 @@ static const char *model_word(const Command *attempt)
 	return outs[attempt->pr.service_action];
 }
 
+static bool model_just_did(const Command *attempt, const char *word)
+{
+	return word && strcmp(model_word(attempt), word) == 0;
+}
+
+/* What comes over us after a command. */
+static void model_strike(Model *m, Command *attempt)
+{
+	if (model_just_did(attempt, m->fenced_after)) {
+		memset(m->key, 0, OURS * sizeof(m->key[0]));
+		m->reserved = true;
+		m->holder = OTHER;
+		m->fenced_after = NULL;
+	}
+	if (model_just_did(attempt, m->lost_after)) {
+		command_refuse(attempt, sense_outcome_unknown, "no answer");
+		m->lost_after = NULL;
+	}
+	m->late |= model_just_did(attempt, m->late_after);
+}
+
 static void model_send(void *data, const MapPath *path, size_t others,
 		       bool must, Command *attempt)
 {
@@ -291,15 +320,7 @@ static void model_send(void *data, const MapPath *path, size_t others,
 		break;
 	}
 	model_execute(m, nexus, attempt);
-	if (m->fenced_after &&
-	    strcmp(model_word(attempt), m->fenced_after) == 0) {
-		memset(m->key, 0, OURS * sizeof(m->key[0]));
-		m->reserved = true;
-		m->holder = OTHER;
-		m->fenced_after = NULL;
-	}
-	m->late |= m->late_after &&
-		   strcmp(model_word(attempt), m->late_after) == 0;
+	model_strike(m, attempt);
 }
 
 static bool model_read_map(void *data, Map *ret_map)

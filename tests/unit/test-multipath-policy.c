@@ -19,6 +19,16 @@ static const Scenario other_scenarios[] = {
 	  .trace = "a:clear b:clear",
 	  .status = CONFLICT,
 	  .after = RESERVED_BY_A },
+	/* The attention is the first CLEAR's own work, the conflict as well. */
+	{ .name = "CLEAR, and the answer is lost",
+	  .before = RESERVED_BY_A,
+	  .lost_after = "clear",
+	  .action = CLEAR,
+	  .rk = K,
+	  .trace = "a:clear b:clear b:clear",
+	  .status = CHECK,
+	  .sense = UNKNOWN,
+	  .after = { .stored = K, .status = true, .record = K } },
 	{ .name = "CLEAR without multipathd",
 	  .before = RESERVED_BY_A,
 	  .multipathd = MULTIPATHD_ABSENT,
@@ -67,6 +77,28 @@ static const Scenario other_scenarios[] = {
 	  .rk = K,
 	  .sark = K,
 	  .trace = "a:preempt get a:keys b:ignore b:ignore a:read hold",
+	  .after = RESERVED_BY_A },
+	{ .name = "PREEMPT of ourselves, and the answer is lost",
+	  .before = RESERVED_BY_A,
+	  .lost_after = "preempt",
+	  .action = PREEMPT,
+	  .type = WERO,
+	  .rk = K,
+	  .sark = K,
+	  .trace = "a:preempt b:preempt b:preempt get a:keys b:ignore",
+	  .status = CHECK,
+	  .sense = UNKNOWN,
+	  .after = RESERVED_BY_A },
+	{ .name = "PREEMPT by another host's key, and the answer is lost",
+	  .before = RESERVED_BY_A,
+	  .path = { MUTE, MUTE },
+	  .action = PREEMPT,
+	  .type = WERO,
+	  .rk = KO,
+	  .sark = KO,
+	  .trace = "a:preempt b:preempt get",
+	  .status = CHECK,
+	  .sense = UNKNOWN,
 	  .after = RESERVED_BY_A },
 	{ .name = "PREEMPT of ourselves, at the last moment",
 	  .before = RESERVED_BY_A,
@@ -133,20 +165,23 @@ static void test_in(void)
 {
 	static const struct {
 		PathState path[OURS];
-		bool attention;
+		bool attention[OURS];
 		const char *trace;
 		uint8_t status;
 		uint32_t size;
 	} cases[] = {
-		{ { ALIVE }, false, "a:read", SCSI_GOOD, 24 },
-		{ { DEAD }, false, "a:read b:read", SCSI_GOOD, 24 },
-		{ { NOT_READY }, false, "a:read b:read", SCSI_GOOD, 24 },
-		{ { MUTE }, false, "a:read b:read", SCSI_GOOD, 24 },
-		{ { OFFLINE }, false, "b:read", SCSI_GOOD, 24 },
-		{ { BROKEN }, false, "a:read", CHECK, 0 },
-		{ { ALIVE }, true, "a:read", CHECK, 0 },
-		{ { DEAD, DEAD }, false, "a:read b:read", CHECK, 0 },
-		{ { OFFLINE, OFFLINE }, false, "", CHECK, 0 },
+		{ { ALIVE }, { false }, "a:read", SCSI_GOOD, 24 },
+		{ { DEAD }, { false }, "a:read b:read", SCSI_GOOD, 24 },
+		{ { NOT_READY }, { false }, "a:read b:read", SCSI_GOOD, 24 },
+		{ { MUTE }, { false }, "a:read b:read", SCSI_GOOD, 24 },
+		{ { OFFLINE }, { false }, "b:read", SCSI_GOOD, 24 },
+		{ { BROKEN }, { false }, "a:read", CHECK, 0 },
+		{ { ALIVE }, { true }, "a:read", CHECK, 0 },
+		/* Reading raises none: it is the guest's. */
+		{ { MUTE }, { false, true }, "a:read b:read", CHECK, 0 },
+		{ { MUTE, BROKEN }, { false }, "a:read b:read", CHECK, 0 },
+		{ { DEAD, DEAD }, { false }, "a:read b:read", CHECK, 0 },
+		{ { OFFLINE, OFFLINE }, { false }, "", CHECK, 0 },
 	};
 	static const State reserved = RESERVED_BY_OTHER;
 
@@ -157,7 +192,8 @@ static void test_in(void)
 		model_init(&m);
 		state_set(&m, &reserved, WERO);
 		memcpy(m.path, cases[i].path, sizeof(m.path));
-		m.attention[0] = cases[i].attention;
+		memcpy(m.attention, cases[i].attention,
+		       sizeof(cases[i].attention));
 		/* Reading needs no multipathd. */
 		m.multipathd = MULTIPATHD_ABSENT;
 		model_run(&m, command);
