@@ -22,11 +22,11 @@ Hold multipath_known_hold(const Multipath *m, const MultipathdAnswer *known);
  * the map. Pure. */
 bool multipath_is_by(const ScsiPrReservation *reservation, const Hold *hold);
 
-/* REGISTER AND IGNORE EXISTING KEY down path `i`, for which path `via` has been
- * registered. Conflict, and nothing sent: the key is no longer there, because
- * another host has preempted it, and must not come in again. */
-Outcome multipath_join(Multipath *m, size_t via, size_t i, uint64_t key,
-		       bool aptpl);
+/* REGISTER AND IGNORE EXISTING KEY down path `i`, where another path has been
+ * registered. The path itself is asked for the keys first, because any other
+ * may have died. Conflict, and nothing sent: the key is no longer there,
+ * because another host has preempted it, and must not come in again. */
+Outcome multipath_join(Multipath *m, size_t i, uint64_t key, bool aptpl);
 
 /* The same for each path but `via` that answers. */
 void multipath_register_others(Multipath *m, size_t via, uint64_t key,

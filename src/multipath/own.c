@@ -8,25 +8,38 @@
 #include "bytes.h"
 #include "multipath/key.h"
 
-static const uint8_t read_reservation_cdb[WIRE_CDB_SIZE] = {
-	SCSI_PERSISTENT_RESERVE_IN,
-	SCSI_PR_IN_READ_RESERVATION, [8] = SCSI_PR_RESERVATION_LENGTH
-};
+/* Asks down path `i`, and again on a unit attention. The caller frees
+ * *ret_answer. */
+static Outcome read_in(Multipath *m, size_t i, uint8_t service_action,
+		       size_t length, Command **ret_answer)
+{
+	uint8_t cdb[WIRE_CDB_SIZE] = { SCSI_PERSISTENT_RESERVE_IN,
+				       service_action };
+	Outcome outcome;
+	int tries = MULTIPATH_TRIES;
+
+	be16_put(cdb + 7, (uint16_t)length);
+	*ret_answer = multipath_request(cdb);
+	while ((outcome = multipath_send(m, i, *ret_answer)) ==
+		       OUTCOME_ATTENTION &&
+	       --tries > 0) {
+		command_free(*ret_answer);
+		*ret_answer = multipath_request(cdb);
+	}
+	return outcome;
+}
 
 bool multipath_read_reservation(Multipath *m, size_t i,
 				ScsiPrReservation *ret_reservation)
 {
-	bool got = false;
+	Command *answer;
+	bool got =
+		read_in(m, i, SCSI_PR_IN_READ_RESERVATION,
+			SCSI_PR_RESERVATION_LENGTH, &answer) == OUTCOME_GOOD &&
+		scsi_pr_reservation_get(answer->data, answer->reply.size,
+					ret_reservation);
 
-	for (int tries = 0; !got && tries < MULTIPATH_TRIES; tries++) {
-		Command *attempt = multipath_request(read_reservation_cdb);
-
-		got = multipath_send(m, i, attempt) == OUTCOME_GOOD &&
-		      scsi_pr_reservation_get(attempt->data,
-					      attempt->reply.size,
-					      ret_reservation);
-		command_free(attempt);
-	}
+	command_free(answer);
 	return got;
 }
 
@@ -68,36 +81,29 @@ static bool has_key(const Command *keys, uint64_t key)
 	return false;
 }
 
-static bool is_registered(Multipath *m, size_t i, uint64_t key)
+/* GOOD: the device knows the key. CONFLICT: it does not. */
+static Outcome find_key(Multipath *m, size_t i, uint64_t key)
 {
-	uint8_t cdb[WIRE_CDB_SIZE] = { SCSI_PERSISTENT_RESERVE_IN,
-				       SCSI_PR_IN_READ_KEYS };
-	bool got = false, found = false;
+	Command *answer;
+	Outcome outcome =
+		read_in(m, i, SCSI_PR_IN_READ_KEYS, WIRE_DATA_MAX, &answer);
 
-	be16_put(cdb + 7, WIRE_DATA_MAX);
-	for (int tries = 0; !got && tries < MULTIPATH_TRIES; tries++) {
-		Command *attempt = multipath_request(cdb);
-
-		got = multipath_send(m, i, attempt) == OUTCOME_GOOD;
-		found = got && has_key(attempt, key);
-		command_free(attempt);
-	}
-	return found;
+	if (outcome == OUTCOME_GOOD && !has_key(answer, key))
+		outcome = OUTCOME_CONFLICT;
+	command_free(answer);
+	return outcome;
 }
 
-Outcome multipath_join(Multipath *m, size_t via, size_t i, uint64_t key,
-		       bool aptpl)
+Outcome multipath_join(Multipath *m, size_t i, uint64_t key, bool aptpl)
 {
 	const PrOut out = {
 		.service_action = SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY,
 		.service_action_key = key,
 		.aptpl = aptpl,
 	};
+	Outcome outcome = find_key(m, i, key);
 
-	/* Not asked for a path that could not be registered anyway. */
-	if (m->map.paths[i].running && !is_registered(m, via, key))
-		return OUTCOME_CONFLICT;
-	return multipath_do(m, i, &out);
+	return outcome == OUTCOME_GOOD ? multipath_do(m, i, &out) : outcome;
 }
 
 void multipath_register_others(Multipath *m, size_t via, uint64_t key,
@@ -108,7 +114,7 @@ void multipath_register_others(Multipath *m, size_t via, uint64_t key,
 	for (size_t i = 0; i < m->map.n_paths; i++)
 		if (i != via && m->map.paths[i].running)
 			multipath_warn_unregistered(
-				m, i, multipath_join(m, via, i, key, aptpl));
+				m, i, multipath_join(m, i, key, aptpl));
 	m->must = false;
 }
 

@@ -46,19 +46,19 @@ static Command *request(const Multipath *m, size_t i)
 	return multipath_clients_request(m, i);
 }
 
-static Outcome join(Multipath *m, size_t via, size_t i)
+static Outcome join(Multipath *m, size_t i)
 {
-	return multipath_join(m, via, i, m->parameters.service_action_key,
+	return multipath_join(m, i, m->parameters.service_action_key,
 			      m->parameters.aptpl);
 }
 
 /* Paths that came back, or carry an older key of this host's, said conflict
  * where others took it. */
-static void register_rest(Multipath *m, size_t via)
+static void register_rest(Multipath *m)
 {
 	for (size_t i = 0; i < m->map.n_paths; i++)
 		if (m->outcome[i] == OUTCOME_CONFLICT)
-			m->outcome[i] = join(m, via, i);
+			m->outcome[i] = join(m, i);
 }
 
 static bool find(const Map *map, const MapPath *path, size_t *ret_i)
@@ -87,13 +87,11 @@ static Outcome bring_along(Multipath *now, size_t i, const Multipath *m)
 /* Paths that joined the map, or came back, while the others were registered and
  * multipathd did not know to register them yet; and those that were only busy.
  * One that took all of its time gets no more. */
-static void register_late(Multipath *m, size_t via)
+static void register_late(Multipath *m)
 {
 	Multipath now = *m;
-	size_t now_via;
 
-	if (!m->world->read_map(m->world->data, &now.map) ||
-	    !find(&now.map, &m->map.paths[via], &now_via)) {
+	if (!m->world->read_map(m->world->data, &now.map)) {
 		for (size_t i = 0; i < m->map.n_paths; i++)
 			multipath_warn_unregistered(m, i, m->outcome[i]);
 		return;
@@ -102,7 +100,7 @@ static void register_late(Multipath *m, size_t via)
 		Outcome outcome = bring_along(&now, i, m);
 
 		if (outcome != OUTCOME_GOOD && outcome != OUTCOME_UNKNOWN)
-			outcome = join(&now, now_via, i);
+			outcome = join(&now, i);
 		multipath_warn_unregistered(&now, i, outcome);
 	}
 }
@@ -168,11 +166,11 @@ static void set_key(Multipath *m, const MultipathdAnswer *before)
 		multipath_put_back(m, before);
 		return;
 	}
-	register_rest(m, i);
+	register_rest(m);
 	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
 			       "paths that come back may not be registered");
 	follow_key(m, i, before);
-	register_late(m, i);
+	register_late(m);
 }
 
 void multipath_register(Multipath *m)

@@ -52,6 +52,7 @@ typedef struct Model {
 
 	bool loses_race;        /* the other host preempts us before we do */
 	const char *lost_after; /* one of these is done, and its answer lost */
+	const char *dies_after; /* the path that has done one is dead then */
 
 	Hold record;
 	GString *trace;
@@ -270,8 +271,12 @@ static bool model_just_did(const Command *attempt, const char *word)
 }
 
 /* What comes over us after a command. */
-static void model_strike(Model *m, Command *attempt)
+static void model_strike(Model *m, unsigned int nexus, Command *attempt)
 {
+	if (model_just_did(attempt, m->dies_after)) {
+		m->path[nexus] = DEAD;
+		m->dies_after = NULL;
+	}
 	if (model_just_did(attempt, m->fenced_after)) {
 		memset(m->key, 0, OURS * sizeof(m->key[0]));
 		m->reserved = true;
@@ -320,7 +325,7 @@ static void model_send(void *data, const MapPath *path, size_t others,
 		break;
 	}
 	model_execute(m, nexus, attempt);
-	model_strike(m, attempt);
+	model_strike(m, nexus, attempt);
 }
 
 static bool model_read_map(void *data, Map *ret_map)

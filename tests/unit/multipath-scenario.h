@@ -66,7 +66,7 @@ typedef struct Scenario {
 	bool loses_race;   /* to the other host, before a PREEMPT of ours */
 	int mute;          /* as in Model */
 	bool revives, no_preempt, many_keys;
-	const char *late_after, *fenced_after, *lost_after;
+	const char *late_after, *fenced_after, *lost_after, *dies_after;
 
 	uint8_t action, type;
 	uint64_t rk, sark;
@@ -158,6 +158,7 @@ static void run_scenario(gconstpointer data)
 	m.late_after = s->late_after;
 	m.fenced_after = s->fenced_after;
 	m.lost_after = s->lost_after;
+	m.dies_after = s->dies_after;
 	memcpy(m.path, s->path, sizeof(m.path));
 	memcpy(m.attention, s->attention, sizeof(m.attention));
 	if (s->n_paths)

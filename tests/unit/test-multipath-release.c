@@ -34,8 +34,8 @@ static const Scenario release_scenarios[] = {
 	  .type = WERO,
 	  .rk = K,
 	  .path = { DEAD },
-	  .trace = "a:release b:release b:read get b:preempt b:keys a:ignore "
-		   "b:release unhold",
+	  .trace = "a:release b:release b:read get b:preempt a:keys b:release "
+		   "unhold",
 	  .after = { .key = { 0, K, 0, KO }, .stored = K, .status = true },
 	  .warning = "path a" },
 	{ .name = "the holder's path is dead, of three",
@@ -49,10 +49,30 @@ static const Scenario release_scenarios[] = {
 	  .type = WERO,
 	  .rk = K,
 	  .path = { OFFLINE },
-	  .trace = "b:release c:release b:read get b:preempt b:keys c:ignore "
-		   "c:ignore "
-		   "b:release unhold",
+	  .trace = "b:release c:release b:read get b:preempt c:keys c:keys "
+		   "c:ignore b:release unhold",
 	  .after = { .key = { 0, K, K, KO }, .stored = K, .status = true } },
+	{ .name = "the path that takes it over dies",
+	  .n_paths = 3,
+	  .before = { .key = { K, K, K, KO },
+		      .holder = BY_A,
+		      .stored = K,
+		      .status = true,
+		      .record = K },
+	  .dies_after = "preempt",
+	  .action = RELEASE,
+	  .type = WERO,
+	  .rk = K,
+	  .path = { OFFLINE },
+	  .trace = "b:release c:release b:read get b:preempt c:keys c:keys "
+		   "c:ignore b:release",
+	  .status = CHECK,
+	  .sense = UNKNOWN,
+	  .after = { .key = { 0, K, K, KO },
+		     .holder = BY_B,
+		     .stored = K,
+		     .status = true,
+		     .record = K } },
 	{ .name = "the preemption's answer is lost",
 	  .n_paths = 3,
 	  .before = { .key = { K, K, K, KO },
@@ -65,7 +85,7 @@ static const Scenario release_scenarios[] = {
 	  .type = WERO,
 	  .rk = K,
 	  .path = { OFFLINE },
-	  .trace = "b:release c:release b:read get b:preempt b:keys c:ignore "
+	  .trace = "b:release c:release b:read get b:preempt c:keys c:keys "
 		   "c:ignore",
 	  .status = CHECK,
 	  .sense = UNKNOWN,
@@ -79,7 +99,7 @@ static const Scenario release_scenarios[] = {
 	  .action = RELEASE,
 	  .type = WERO,
 	  .rk = K,
-	  .trace = "a:release b:release a:read get a:preempt a:keys b:ignore "
+	  .trace = "a:release b:release a:read get a:preempt b:keys b:keys "
 		   "b:ignore a:release unhold",
 	  .after = { .key = { K, K, 0, KO }, .stored = K, .status = true } },
 	{ .name = "held through a path that has left, and not known to be ours",
@@ -140,7 +160,7 @@ static const Scenario release_scenarios[] = {
 	  .action = RELEASE,
 	  .type = WERO,
 	  .rk = K,
-	  .trace = "a:release b:release a:read get a:preempt a:keys "
+	  .trace = "a:release b:release a:read get a:preempt b:keys b:keys "
 		   "a:release",
 	  .status = CHECK,
 	  .sense = UNKNOWN,
@@ -156,7 +176,7 @@ static const Scenario release_scenarios[] = {
 	  .action = RELEASE,
 	  .type = WERO,
 	  .rk = K,
-	  .trace = "a:release b:release a:read get a:preempt a:keys b:ignore "
+	  .trace = "a:release b:release a:read get a:preempt b:keys b:keys "
 		   "b:ignore",
 	  .status = CHECK,
 	  .sense = UNKNOWN,

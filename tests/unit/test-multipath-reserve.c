@@ -79,7 +79,7 @@ static const Scenario reserve_scenarios[] = {
 	  .action = RESERVE,
 	  .type = WERO,
 	  .rk = K,
-	  .trace = "a:reserve b:reserve a:read get a:preempt a:keys b:ignore "
+	  .trace = "a:reserve b:reserve a:read get a:preempt b:keys b:keys "
 		   "b:ignore hold",
 	  .after = RESERVED_BY_A },
 	{ .name = "the preemption's answer is lost",
@@ -88,7 +88,7 @@ static const Scenario reserve_scenarios[] = {
 	  .action = RESERVE,
 	  .type = WERO,
 	  .rk = K,
-	  .trace = "a:reserve b:reserve a:read get a:preempt a:keys b:ignore "
+	  .trace = "a:reserve b:reserve a:read get a:preempt b:keys b:keys "
 		   "b:ignore",
 	  .status = CHECK,
 	  .sense = UNKNOWN,
