@@ -39,4 +39,8 @@ typedef struct Map {
 bool map_read(const char *root, unsigned int major, unsigned int minor,
 	      Map *ret_map);
 
+/* Where the same path is in a map as it was or is at another time. False:
+ * nowhere. Pure. */
+bool map_find(const Map *map, const MapPath *path, size_t *ret_i);
+
 #endif

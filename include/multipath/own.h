@@ -28,7 +28,7 @@ bool multipath_is_by(const ScsiPrReservation *reservation, const Hold *hold);
  * because another host has preempted it, and must not come in again. */
 Outcome multipath_join(Multipath *m, size_t i, uint64_t key, bool aptpl);
 
-/* The same for each path but `via` that answers. */
+/* The same for each path but `via` that answers, of the map as it is now. */
 void multipath_register_others(Multipath *m, size_t via, uint64_t key,
 			       bool aptpl);
 

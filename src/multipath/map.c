@@ -146,3 +146,15 @@ bool map_read(const char *root, unsigned int major, unsigned int minor,
 	closedir(slaves);
 	return is_whole;
 }
+
+bool map_find(const Map *map, const MapPath *path, size_t *ret_i)
+{
+	for (size_t i = 0; i < map->n_paths; i++) {
+		if (map->paths[i].major != path->major ||
+		    map->paths[i].minor != path->minor)
+			continue;
+		*ret_i = i;
+		return true;
+	}
+	return false;
+}

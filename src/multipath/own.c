@@ -109,13 +109,22 @@ Outcome multipath_join(Multipath *m, size_t i, uint64_t key, bool aptpl)
 void multipath_register_others(Multipath *m, size_t via, uint64_t key,
 			       bool aptpl)
 {
+	Multipath now = *m;
+	size_t j;
+
+	/* One that has come back has been taken out as well. */
+	if (!m->world->read_map(m->world->data, &now.map))
+		now.map = m->map;
 	/* It is we who took them out. */
-	m->must = true;
-	for (size_t i = 0; i < m->map.n_paths; i++)
-		if (i != via && m->map.paths[i].running)
+	now.must = true;
+	for (size_t i = 0; i < now.map.n_paths; i++) {
+		bool is_via =
+			map_find(&m->map, &now.map.paths[i], &j) && j == via;
+
+		if (!is_via && now.map.paths[i].running)
 			multipath_warn_unregistered(
-				m, i, multipath_join(m, i, key, aptpl));
-	m->must = false;
+				&now, i, multipath_join(&now, i, key, aptpl));
+	}
 }
 
 Outcome multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type)

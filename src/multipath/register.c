@@ -61,24 +61,12 @@ static void register_rest(Multipath *m)
 			m->outcome[i] = join(m, i);
 }
 
-static bool find(const Map *map, const MapPath *path, size_t *ret_i)
-{
-	for (size_t i = 0; i < map->n_paths; i++) {
-		if (map->paths[i].major != path->major ||
-		    map->paths[i].minor != path->minor)
-			continue;
-		*ret_i = i;
-		return true;
-	}
-	return false;
-}
-
 /* What the path said that is path `i` now. */
 static Outcome bring_along(Multipath *now, size_t i, const Multipath *m)
 {
 	size_t j;
 
-	if (!find(&m->map, &now->map.paths[i], &j))
+	if (!map_find(&m->map, &now->map.paths[i], &j))
 		return OUTCOME_UNREACHED;
 	g_strlcpy(now->reason[i], m->reason[j], sizeof(now->reason[i]));
 	return m->outcome[j];

@@ -320,6 +320,21 @@ static void test_few_descriptors(void)
 	remove_map();
 }
 
+static void test_find(void)
+{
+	static const Map some = { .n_paths = 2,
+				  .paths = { { .major = 8, .minor = 16 },
+					     { .major = 65, .minor = 16 } } };
+	size_t i = 7;
+
+	g_assert_false(
+		map_find(&some, &(MapPath) { .major = 8, .minor = 32 }, &i));
+	g_assert_cmpuint(i, ==, 7);
+	g_assert_true(
+		map_find(&some, &(MapPath) { .major = 65, .minor = 16 }, &i));
+	g_assert_cmpuint(i, ==, 1);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -333,5 +348,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/map/no-paths", test_no_paths);
 	g_test_add_func("/map/descriptors", test_descriptors);
 	g_test_add_func("/map/few-descriptors", test_few_descriptors);
+	g_test_add_func("/map/find", test_find);
 	return g_test_run();
 }

@@ -52,6 +52,16 @@ static const Scenario release_scenarios[] = {
 	  .trace = "b:release c:release b:read get b:preempt c:keys c:keys "
 		   "c:ignore b:release unhold",
 	  .after = { .key = { 0, K, K, KO }, .stored = K, .status = true } },
+	{ .name = "the holder's path comes back meanwhile",
+	  .before = RESERVED_BY_A,
+	  .revives = true,
+	  .action = RELEASE,
+	  .type = WERO,
+	  .rk = K,
+	  .path = { OFFLINE },
+	  .trace = "b:release b:read get b:preempt a:keys a:keys a:ignore "
+		   "b:release unhold",
+	  .after = { .key = { K, K, 0, KO }, .stored = K, .status = true } },
 	{ .name = "the path that takes it over dies",
 	  .n_paths = 3,
 	  .before = { .key = { K, K, K, KO },
