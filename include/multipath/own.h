@@ -12,6 +12,9 @@
 bool multipath_read_reservation(Multipath *m, size_t i,
 				ScsiPrReservation *ret_reservation);
 
+/* The same down any path: those first that answered the client's command. */
+bool multipath_read_anywhere(Multipath *m, ScsiPrReservation *ret_reservation);
+
 /* What this host is known to hold: by our own record or, after a restart, by
  * multipathd's, which has no type (0). `known` is what multipathd said of its
  * key before the command; NULL: it is asked now. */

@@ -5,6 +5,8 @@
  */
 #include "multipath/own.h"
 
+#include <glib.h>
+
 #include "bytes.h"
 #include "multipath/key.h"
 
@@ -41,6 +43,22 @@ bool multipath_read_reservation(Multipath *m, size_t i,
 
 	command_free(answer);
 	return got;
+}
+
+bool multipath_read_anywhere(Multipath *m, ScsiPrReservation *ret_reservation)
+{
+	/* Not those that could not be reached a moment ago. */
+	static const Outcome order[] = {
+		OUTCOME_GOOD,      OUTCOME_CONFLICT, OUTCOME_REFUSED,
+		OUTCOME_ATTENTION, OUTCOME_NONE,     OUTCOME_UNKNOWN,
+	};
+
+	for (size_t next = 0; next < G_N_ELEMENTS(order); next++)
+		for (size_t i = 0; i < m->map.n_paths; i++)
+			if (m->outcome[i] == order[next] &&
+			    multipath_read_reservation(m, i, ret_reservation))
+				return true;
+	return false;
 }
 
 Hold multipath_known_hold(const Multipath *m, const MultipathdAnswer *known)

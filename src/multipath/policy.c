@@ -55,11 +55,42 @@ static void answer_again(const Multipath *m, Outcome outcome)
 			       "path that is dead or has left the map");
 }
 
+/* Whether the guest's key is this host's: where the device has not said so,
+ * nothing of our own may be done with a key that the guest has only named. */
+static bool is_our_key(const Multipath *m, const MultipathdAnswer *known)
+{
+	return known->result == MULTIPATHD_OK &&
+	       known->key == m->parameters.reservation_key;
+}
+
+/* `type` 0: of any. */
+static void record_if_held(Multipath *m, uint8_t type)
+{
+	uint64_t key = m->parameters.reservation_key;
+	ScsiPrReservation reservation;
+
+	if (multipath_read_anywhere(m, &reservation) && reservation.held &&
+	    reservation.key == key && (!type || reservation.type == type))
+		hold_record(m, key, reservation.type);
+}
+
+/* The answer was lost, maybe with the path: where the device did it, the next
+ * RELEASE has to know. */
+static void look_up_lost_reserve(Multipath *m)
+{
+	MultipathdAnswer known = multipath_tell(m, MULTIPATHD_GET_KEY);
+
+	if (is_our_key(m, &known))
+		record_if_held(m, m->command->pr.type);
+}
+
 static void reserve(Multipath *m)
 {
 	size_t i;
 	Outcome outcome = multipath_on_one_path(m, &i);
 
+	if (outcome == OUTCOME_UNKNOWN)
+		look_up_lost_reserve(m);
 	if (outcome == OUTCOME_CONFLICT) {
 		outcome = reserve_again(m);
 		answer_again(m, outcome);
@@ -90,42 +121,23 @@ static bool names_ourselves(const ScsiPrParameters *parameters)
 	       parameters->service_action_key == parameters->reservation_key;
 }
 
-/* Whether the guest's key is this host's: nothing of our own may be done with
- * another host's that the guest has only named. */
-static bool is_our_key(const Multipath *m, Outcome outcome,
-		       const MultipathdAnswer *known)
-{
-	return outcome == OUTCOME_GOOD ||
-	       (known->result == MULTIPATHD_OK &&
-		known->key == m->parameters.reservation_key);
-}
-
-/* Where the preemption was not done, this does nothing. */
-static void undo_preemption_of_ourselves(Multipath *m, size_t via,
-					 Outcome outcome)
-{
-	MultipathdAnswer known = multipath_tell(m, MULTIPATHD_GET_KEY);
-
-	if (is_our_key(m, outcome, &known))
-		multipath_register_others(m, via, m->parameters.reservation_key,
-					  known.aptpl);
-}
-
 static void preempt(Multipath *m)
 {
-	uint64_t key = m->parameters.reservation_key;
-	ScsiPrReservation reservation;
+	MultipathdAnswer known = { MULTIPATHD_UNASKED };
 	size_t i;
 	Outcome outcome = multipath_on_one_path(m, &i);
 
 	if (outcome != OUTCOME_GOOD && outcome != OUTCOME_UNKNOWN)
 		return;
+	if (outcome == OUTCOME_UNKNOWN || names_ourselves(&m->parameters))
+		known = multipath_tell(m, MULTIPATHD_GET_KEY);
+	if (outcome == OUTCOME_UNKNOWN && !is_our_key(m, &known))
+		return;
+	/* Where the preemption was not done, this does nothing. */
 	if (names_ourselves(&m->parameters))
-		undo_preemption_of_ourselves(m, i, outcome);
-	if (outcome == OUTCOME_GOOD &&
-	    multipath_read_reservation(m, i, &reservation) &&
-	    reservation.held && reservation.key == key)
-		hold_record(m, key, reservation.type);
+		multipath_register_others(m, i, m->parameters.reservation_key,
+					  known.aptpl);
+	record_if_held(m, 0);
 }
 
 static void on_one_path(Multipath *m)

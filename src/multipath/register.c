@@ -103,10 +103,16 @@ static bool take_over(Multipath *m, size_t i, ScsiPrReservation *reservation)
 		.service_action_key = reservation->key,
 	};
 
-	if (multipath_do(m, i, &out) != OUTCOME_GOOD)
+	switch (multipath_do(m, i, &out)) {
+	case OUTCOME_GOOD:
+		reservation->key = out.reservation_key;
+		return true;
+	case OUTCOME_UNKNOWN:
+		return multipath_read_anywhere(m, reservation) &&
+		       reservation->key == out.reservation_key;
+	default:
 		return false;
-	reservation->key = out.reservation_key;
-	return true;
+	}
 }
 
 /* The reservation goes with the registration; on a path that is dead, or has
