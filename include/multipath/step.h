@@ -28,6 +28,9 @@ typedef struct Multipath {
 	Outcome outcome[MAP_PATHS_MAX]; /* of each path of the map */
 	/* Why the path was not reached, as far as the helper knows. */
 	char reason[MAP_PATHS_MAX][COMMAND_REASON_SIZE];
+	/* By which key the device knows paths that a REGISTER does not reach;
+	 * 0: by the new one, or by none. */
+	uint64_t old_key;
 	bool must; /* finish this step although the deadline has passed */
 } Multipath;
 

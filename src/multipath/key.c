@@ -4,10 +4,11 @@
  */
 #include "multipath/key.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#define WARNING_SIZE 400
+#define WARNING_SIZE 500
 
 MultipathdAnswer multipath_tell(const Multipath *m, MultipathdVerb verb)
 {
@@ -57,18 +58,37 @@ void multipath_warn(const Multipath *m, const char *format, ...)
 	m->world->warn(m->world->data, text);
 }
 
+/* Its registration outlives the preemption of the new key. */
+static void old_key_text(const Multipath *m, Outcome outcome,
+			 char ret_text[WARNING_SIZE])
+{
+	ret_text[0] = '\0';
+	if (m->old_key)
+		snprintf(ret_text, WARNING_SIZE,
+			 "; the device %s key 0x%" PRIx64 " for it: who fences "
+			 "this host has to preempt that one too",
+			 outcome == OUTCOME_UNKNOWN ? "may keep" : "keeps",
+			 m->old_key);
+}
+
+static void warn_unreached(const Multipath *m, size_t i, Outcome outcome)
+{
+	char old_key[WARNING_SIZE];
+
+	old_key_text(m, outcome, old_key);
+	multipath_warn(m,
+		       "path %s could not be registered (%s); "
+		       "multipathd does it when the path has failed and "
+		       "comes back, until then writes through it may fail%s",
+		       m->map.paths[i].name, m->reason[i], old_key);
+}
+
 void multipath_warn_unregistered(const Multipath *m, size_t i, Outcome outcome)
 {
 	const char *name = m->map.paths[i].name;
 
 	if (outcome == OUTCOME_UNREACHED || outcome == OUTCOME_UNKNOWN)
-		multipath_warn(
-			m,
-			"path %s could not be registered (%s); "
-			"multipathd does it when the path has failed and "
-			"comes back, until then writes through it may "
-			"fail",
-			name, m->reason[i]);
+		warn_unreached(m, i, outcome);
 	else if (outcome == OUTCOME_CONFLICT)
 		multipath_warn(m,
 			       "path %s was not registered: another host has "

@@ -103,16 +103,26 @@ static bool take_over(Multipath *m, size_t i, ScsiPrReservation *reservation)
 		.service_action_key = reservation->key,
 	};
 
-	switch (multipath_do(m, i, &out)) {
-	case OUTCOME_GOOD:
+	Outcome outcome = multipath_do(m, i, &out);
+
+	if (outcome == OUTCOME_GOOD)
 		reservation->key = out.reservation_key;
-		return true;
-	case OUTCOME_UNKNOWN:
-		return multipath_read_anywhere(m, reservation) &&
-		       reservation->key == out.reservation_key;
-	default:
+	else if (outcome != OUTCOME_UNKNOWN ||
+		 !multipath_read_anywhere(m, reservation) ||
+		 reservation->key != out.reservation_key)
 		return false;
-	}
+	m->old_key = 0; /* no path has it any more */
+	return true;
+}
+
+/* multipathd knows it best: with IGNORE the guest need not say it. */
+static uint64_t old_key(const Multipath *m, const MultipathdAnswer *before)
+{
+	uint64_t key = before->key;
+
+	if (!key && m->command->pr.service_action == SCSI_PR_OUT_REGISTER)
+		key = m->parameters.reservation_key;
+	return key == m->parameters.service_action_key ? 0 : key;
 }
 
 /* The reservation goes with the registration; on a path that is dead, or has
@@ -160,6 +170,7 @@ static void set_key(Multipath *m, const MultipathdAnswer *before)
 		multipath_put_back(m, before);
 		return;
 	}
+	m->old_key = old_key(m, before);
 	register_rest(m);
 	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
 			       "paths that come back may not be registered");

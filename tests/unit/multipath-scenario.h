@@ -77,6 +77,7 @@ typedef struct Scenario {
 	ScsiSense sense;
 	State after;
 	const char *warning; /* a part of it; NULL: none */
+	const char *unsaid;  /* no part of it */
 } Scenario;
 
 #define REGISTERED                                           \
@@ -180,6 +181,8 @@ static void run_scenario(gconstpointer data)
 		g_assert_nonnull(strstr(m.warnings->str, s->warning));
 	else
 		g_assert_cmpstr(m.warnings->str, ==, "");
+	if (s->unsaid)
+		g_assert_null(strstr(m.warnings->str, s->unsaid));
 	command_free(command);
 	model_deinit(&m);
 }
