@@ -12,7 +12,8 @@
  * where no path said GOOD. */
 typedef enum Outcome {
 	OUTCOME_NONE,
-	OUTCOME_UNREACHED, /* the device did not get it, or is not ready */
+	OUTCOME_UNREACHED, /* the device did not get it, is not ready, or does
+			      not know the unit on this path */
 	OUTCOME_CONFLICT,  /* RESERVATION CONFLICT: nothing was done */
 	OUTCOME_REFUSED,   /* the device's other word: nothing was done */
 	OUTCOME_ATTENTION, /* a unit attention: nothing was done; try again */

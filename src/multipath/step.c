@@ -9,11 +9,27 @@
 
 #include "bytes.h"
 
-static Outcome outcome_of_check(const Command *attempt)
+static ScsiSense sense_of(const Command *attempt)
 {
 	ScsiSense sense = { SCSI_SENSE_NO_SENSE };
 
 	scsi_sense_get(attempt->reply.sense, WIRE_SENSE_SIZE, &sense);
+	return sense;
+}
+
+/* LOGICAL UNIT NOT SUPPORTED: the storage maps the unit to this path no
+ * longer. */
+static bool is_unmapped(ScsiSense sense)
+{
+	return sense.key == SCSI_SENSE_ILLEGAL_REQUEST && sense.asc == 0x25;
+}
+
+static Outcome outcome_of_check(const Command *attempt)
+{
+	ScsiSense sense = sense_of(attempt);
+
+	if (is_unmapped(sense))
+		return OUTCOME_UNREACHED;
 	switch (sense.key) {
 	case SCSI_SENSE_NOT_READY:
 		return OUTCOME_UNREACHED;
@@ -28,9 +44,8 @@ static Outcome outcome_of_check(const Command *attempt)
  * may have the command all the same. */
 static Outcome outcome_of_failure(const Command *attempt)
 {
-	ScsiSense sense = { SCSI_SENSE_NO_SENSE };
+	ScsiSense sense = sense_of(attempt);
 
-	scsi_sense_get(attempt->reply.sense, WIRE_SENSE_SIZE, &sense);
 	if ((sense.asc == sense_outcome_unknown.asc &&
 	     sense.ascq == sense_outcome_unknown.ascq) ||
 	    (sense.asc == 0x08 && sense.ascq == 0x00))
@@ -84,6 +99,16 @@ Command *multipath_own_request(const Multipath *m, const PrOut *out)
 	return request;
 }
 
+/* Why a path was not reached that said this. */
+static const char *reason_of(const Command *attempt)
+{
+	if (!attempt->from_device)
+		return attempt->reason;
+	return is_unmapped(sense_of(attempt))
+		       ? "the device does not know the unit there"
+		       : "it is not ready";
+}
+
 Outcome multipath_send(Multipath *m, size_t i, Command *attempt)
 {
 	const MapPath *path = &m->map.paths[i];
@@ -94,9 +119,7 @@ Outcome multipath_send(Multipath *m, size_t i, Command *attempt)
 	else
 		command_refuse(attempt, sense_no_path, "path %s is not running",
 			       path->name);
-	g_strlcpy(m->reason[i],
-		  attempt->from_device ? "it is not ready" : attempt->reason,
-		  sizeof(m->reason[i]));
+	g_strlcpy(m->reason[i], reason_of(attempt), sizeof(m->reason[i]));
 	return multipath_outcome(attempt);
 }
 

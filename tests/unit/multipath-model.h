@@ -23,7 +23,8 @@ typedef enum PathState {
 	DEAD,      /* found out by sending */
 	NOT_READY, /* the device says so */
 	MUTE,      /* does it, and the answer is lost */
-	BROKEN,    /* refuses everything: 5/25/00 */
+	UNMAPPED,  /* has no such unit any more: 5/25/00 */
+	BROKEN,    /* refuses everything: 5/26/00 */
 } PathState;
 
 typedef struct Model {
@@ -313,9 +314,13 @@ static void model_send(void *data, const MapPath *path, size_t others,
 		model_check(attempt,
 			    (ScsiSense) { SCSI_SENSE_NOT_READY, 4, 0 });
 		return;
-	case BROKEN:
+	case UNMAPPED:
 		model_check(attempt, (ScsiSense) { SCSI_SENSE_ILLEGAL_REQUEST,
 						   0x25, 0 });
+		return;
+	case BROKEN:
+		model_check(attempt, (ScsiSense) { SCSI_SENSE_ILLEGAL_REQUEST,
+						   0x26, 0 });
 		return;
 	case MUTE:
 		model_execute(m, nexus, attempt);

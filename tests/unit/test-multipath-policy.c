@@ -229,6 +229,7 @@ static void test_in(void)
 		{ { ALIVE }, { false }, "a:read", SCSI_GOOD, 24 },
 		{ { DEAD }, { false }, "a:read b:read", SCSI_GOOD, 24 },
 		{ { NOT_READY }, { false }, "a:read b:read", SCSI_GOOD, 24 },
+		{ { UNMAPPED }, { false }, "a:read b:read", SCSI_GOOD, 24 },
 		{ { MUTE }, { false }, "a:read b:read", SCSI_GOOD, 24 },
 		{ { OFFLINE }, { false }, "b:read", SCSI_GOOD, 24 },
 		{ { BROKEN }, { false }, "a:read", CHECK, 0 },
@@ -282,7 +283,7 @@ static void test_short_list(void)
 	model_run(&m, command);
 	g_assert_cmpstr(m.trace->str, ==, "a:register");
 	assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
-		     (ScsiSense) { 5, 0x25, 0 });
+		     (ScsiSense) { 5, 0x26, 0 });
 	command_free(command);
 	model_deinit(&m);
 }

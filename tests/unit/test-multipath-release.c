@@ -339,7 +339,7 @@ static const Scenario release_scenarios[] = {
 	  .path = { ALIVE, BROKEN },
 	  .trace = "a:release b:release",
 	  .status = CHECK,
-	  .sense = { 5, 0x25, 0 },
+	  .sense = { 5, 0x26, 0 },
 	  .after = { .key = { K, K },
 		     .holder = BY_B,
 		     .stored = K,
