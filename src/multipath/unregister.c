@@ -7,20 +7,31 @@
 #include "multipath/unregister.h"
 
 #include <glib.h>
+#include <inttypes.h>
 
 #include "multipath/key.h"
 #include "multipath/own.h"
 
-static void remember_key(const Multipath *m, const MultipathdAnswer *before)
+/* From 0.13 on it has forgotten the hold with the status. */
+static void remember_status(const Multipath *m, const Hold *hold)
+{
+	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
+			       "paths that come back may not be registered");
+	if (hold->held)
+		multipath_tell(m, MULTIPATHD_SET_HOLD);
+}
+
+static void remember_key(const Multipath *m, const MultipathdAnswer *before,
+			 const Hold *hold)
 {
 	if (!before->key)
 		return;
 	multipath_put_back(m, before);
-	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
-			       "paths that come back may not be registered");
+	remember_status(m, hold);
 }
 
-static bool forget_key(const Multipath *m, const MultipathdAnswer *before)
+static bool forget_key(const Multipath *m, const MultipathdAnswer *before,
+		       const Hold *hold)
 {
 	MultipathdResult result =
 		multipath_tell(m, MULTIPATHD_UNSET_STATUS).result;
@@ -32,9 +43,9 @@ static bool forget_key(const Multipath *m, const MultipathdAnswer *before)
 		return true;
 	multipath_refuse_without_multipathd(m, result);
 	if (multipath_may_have_done(result))
-		remember_key(m, before);
+		remember_key(m, before, hold);
 	else if (status_is_off && before->key)
-		multipath_tell(m, MULTIPATHD_SET_STATUS);
+		remember_status(m, hold);
 	return false;
 }
 
@@ -61,6 +72,15 @@ static void warn_of_rest(const Multipath *m)
 				       m->map.paths[i].name);
 }
 
+static void warn_of_reservation(const Multipath *m, uint64_t key)
+{
+	multipath_warn(m,
+		       "the reservation may stay, with key 0x%" PRIx64
+		       ", through a path that is dead or has left the map: "
+		       "another host can preempt it",
+		       key);
+}
+
 /* The holder's unregistration releases (SPC-4 5.12.11.3), but nothing can
  * unregister a path that is dead or has left the map. A path that answers takes
  * the reservation over, and with it the registration; then it can. */
@@ -78,14 +98,16 @@ static void release_lost_path(Multipath *m, size_t i,
 		{ .service_action =
 			  SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY },
 	};
-	Outcome outcome = OUTCOME_NONE;
+	Outcome outcomes[G_N_ELEMENTS(steps)];
 
 	for (size_t step = 0; step < G_N_ELEMENTS(steps); step++) {
-		outcome = multipath_do(m, i, &steps[step]);
+		outcomes[step] = multipath_do(m, i, &steps[step]);
 		m->must = true; /* what is registered comes off again */
 	}
 	m->must = false;
-	if (outcome != OUTCOME_GOOD)
+	if (outcomes[1] != OUTCOME_GOOD)
+		warn_of_reservation(m, reservation->key);
+	if (outcomes[2] != OUTCOME_GOOD)
 		multipath_warn(m,
 			       "path %s may still be registered: another host "
 			       "can preempt it",
@@ -96,8 +118,11 @@ static void release_rest(Multipath *m, size_t i, const Hold *hold)
 {
 	ScsiPrReservation reservation;
 
-	if (hold->held && multipath_read_reservation(m, i, &reservation) &&
-	    multipath_is_by(&reservation, hold))
+	if (!hold->held)
+		return;
+	if (!multipath_read_reservation(m, i, &reservation))
+		warn_of_reservation(m, hold->key);
+	else if (multipath_is_by(&reservation, hold))
 		release_lost_path(m, i, &reservation);
 }
 
@@ -107,11 +132,11 @@ void multipath_unregister(Multipath *m, const MultipathdAnswer *before)
 	Hold hold = multipath_known_hold(m, before);
 	size_t i;
 
-	if (!forget_key(m, before))
+	if (!forget_key(m, before, &hold))
 		return;
 	if (!multipath_on_all_paths(m, multipath_clients_request, NULL) ||
 	    multipath_count(m, OUTCOME_GOOD, &i) == 0) {
-		remember_key(m, before);
+		remember_key(m, before, &hold);
 		return;
 	}
 	unregister_rest(m);

@@ -394,6 +394,8 @@ static MultipathdAnswer model_tell(void *data, MultipathdVerb verb,
 	case MULTIPATHD_SET_STATUS:
 	case MULTIPATHD_UNSET_STATUS:
 		m->status = verb == MULTIPATHD_SET_STATUS;
+		/* As 0.13 does it. */
+		m->hold &= m->status;
 		break;
 	case MULTIPATHD_GET_HOLD:
 		answer.hold = m->hold;

@@ -50,7 +50,7 @@ typedef struct State {
 	uint64_t key[NEXUSES];
 	unsigned int holder; /* BY_A, ... */
 	uint64_t stored;     /* with multipathd */
-	bool status;
+	bool status, hold;
 	uint64_t record; /* the key that our record says we hold with */
 } State;
 
@@ -61,7 +61,7 @@ typedef struct Scenario {
 	bool attention[NEXUSES];
 	unsigned int n_paths, later_paths;
 	MultipathdResult multipathd, refuses[MULTIPATHD_VERB_COUNT];
-	bool knows_hold, hold;
+	bool knows_hold;   /* multipathd 0.13 or newer */
 	uint8_t held_type; /* 0: the command's */
 	bool loses_race;   /* to the other host, before a PREEMPT of ours */
 	int mute;          /* as in Model */
@@ -128,6 +128,7 @@ static void state_set(Model *m, const State *state, uint8_t type)
 	m->type = type ? type : WERO;
 	m->stored = state->stored;
 	m->status = state->status;
+	m->hold = state->hold;
 	m->record = (Hold) { state->record != 0, state->record, m->type };
 }
 
@@ -139,6 +140,7 @@ static void state_assert(const Model *m, const State *state)
 			 state->holder);
 	g_assert_cmphex(m->stored, ==, state->stored);
 	g_assert_cmpint(m->status, ==, state->status);
+	g_assert_cmpint(m->hold, ==, state->hold);
 	g_assert_cmphex(m->record.held ? m->record.key : 0, ==, state->record);
 }
 
@@ -168,7 +170,6 @@ static void run_scenario(gconstpointer data)
 	m.multipathd = s->multipathd;
 	memcpy(m.refuses, s->refuses, sizeof(m.refuses));
 	m.has_hold = s->knows_hold;
-	m.hold = s->hold;
 
 	model_run(&m, command);
 	g_assert_cmpstr(m.trace->str, ==, s->trace);
