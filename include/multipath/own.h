@@ -31,9 +31,10 @@ bool multipath_is_by(const ScsiPrReservation *reservation, const Hold *hold);
  * because another host has preempted it, and must not come in again. */
 Outcome multipath_join(Multipath *m, size_t i, uint64_t key, bool aptpl);
 
-/* The same for each path but `via` that answers, of the map as it is now. */
+/* The same for each path but `via` that answers, of the map as it is now.
+ * `known`: what multipathd said of its key. */
 void multipath_register_others(Multipath *m, size_t via, uint64_t key,
-			       bool aptpl);
+			       const MultipathdAnswer *known);
 
 /* Takes our reservation over to path `i` from one that is lost, and registers
  * the others again, which the preemption of our own key has taken out, or may

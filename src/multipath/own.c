@@ -10,6 +10,10 @@
 #include "bytes.h"
 #include "multipath/key.h"
 
+/* SPC-4 6.15.4: the parameter data, and a bit of its byte 3. */
+#define CAPABILITIES_LENGTH 8
+#define PTPL_A              0x01
+
 /* Asks down path `i`, and again on a unit attention. The caller frees
  * *ret_answer. */
 static Outcome read_in(Multipath *m, size_t i, uint8_t service_action,
@@ -45,7 +49,9 @@ bool multipath_read_reservation(Multipath *m, size_t i,
 	return got;
 }
 
-bool multipath_read_anywhere(Multipath *m, ScsiPrReservation *ret_reservation)
+/* The same down any path, until one says GOOD. */
+static bool read_anywhere(Multipath *m, uint8_t service_action, size_t length,
+			  Command **ret_answer)
 {
 	/* Not those that could not be reached a moment ago. */
 	static const Outcome order[] = {
@@ -54,11 +60,47 @@ bool multipath_read_anywhere(Multipath *m, ScsiPrReservation *ret_reservation)
 	};
 
 	for (size_t next = 0; next < G_N_ELEMENTS(order); next++)
-		for (size_t i = 0; i < m->map.n_paths; i++)
-			if (m->outcome[i] == order[next] &&
-			    multipath_read_reservation(m, i, ret_reservation))
+		for (size_t i = 0; i < m->map.n_paths; i++) {
+			if (m->outcome[i] != order[next])
+				continue;
+			if (read_in(m, i, service_action, length, ret_answer) ==
+			    OUTCOME_GOOD)
 				return true;
+			command_free(*ret_answer);
+		}
 	return false;
+}
+
+bool multipath_read_anywhere(Multipath *m, ScsiPrReservation *ret_reservation)
+{
+	Command *answer;
+	bool got;
+
+	if (!read_anywhere(m, SCSI_PR_IN_READ_RESERVATION,
+			   SCSI_PR_RESERVATION_LENGTH, &answer))
+		return false;
+	got = scsi_pr_reservation_get(answer->data, answer->reply.size,
+				      ret_reservation);
+	command_free(answer);
+	return got;
+}
+
+/* The last registration decides whether the unit keeps them all when it loses
+ * power: ours has to say again what the guest's has said. */
+static bool keeps_registrations(Multipath *m, const MultipathdAnswer *known)
+{
+	Command *answer;
+	bool activated;
+
+	if (known->result == MULTIPATHD_OK && known->key)
+		return known->aptpl;
+	if (!read_anywhere(m, SCSI_PR_IN_REPORT_CAPABILITIES,
+			   CAPABILITIES_LENGTH, &answer))
+		return false;
+	activated = answer->reply.size == CAPABILITIES_LENGTH &&
+		    (answer->data[3] & PTPL_A);
+	command_free(answer);
+	return activated;
 }
 
 Hold multipath_known_hold(const Multipath *m, const MultipathdAnswer *known)
@@ -124,8 +166,7 @@ Outcome multipath_join(Multipath *m, size_t i, uint64_t key, bool aptpl)
 	return outcome == OUTCOME_GOOD ? multipath_do(m, i, &out) : outcome;
 }
 
-void multipath_register_others(Multipath *m, size_t via, uint64_t key,
-			       bool aptpl)
+static void register_others(Multipath *m, size_t via, uint64_t key, bool aptpl)
 {
 	Multipath now = *m;
 	size_t j;
@@ -133,8 +174,6 @@ void multipath_register_others(Multipath *m, size_t via, uint64_t key,
 	/* One that has come back has been taken out as well. */
 	if (!m->world->read_map(m->world->data, &now.map))
 		now.map = m->map;
-	/* It is we who took them out. */
-	now.must = true;
 	for (size_t i = 0; i < now.map.n_paths; i++) {
 		bool is_via =
 			map_find(&m->map, &now.map.paths[i], &j) && j == via;
@@ -143,6 +182,15 @@ void multipath_register_others(Multipath *m, size_t via, uint64_t key,
 			multipath_warn_unregistered(
 				&now, i, multipath_join(&now, i, key, aptpl));
 	}
+}
+
+void multipath_register_others(Multipath *m, size_t via, uint64_t key,
+			       const MultipathdAnswer *known)
+{
+	/* It is we who took them out. */
+	m->must = true;
+	register_others(m, via, key, keeps_registrations(m, known));
+	m->must = false;
 }
 
 Outcome multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type)
@@ -157,6 +205,6 @@ Outcome multipath_take_over(Multipath *m, size_t i, uint64_t key, uint8_t type)
 	Outcome outcome = multipath_do(m, i, &out);
 
 	if (outcome == OUTCOME_GOOD || outcome == OUTCOME_UNKNOWN)
-		multipath_register_others(m, i, key, known.aptpl);
+		multipath_register_others(m, i, key, &known);
 	return outcome;
 }

@@ -136,7 +136,7 @@ static void preempt(Multipath *m)
 	/* Where the preemption was not done, this does nothing. */
 	if (names_ourselves(&m->parameters))
 		multipath_register_others(m, i, m->parameters.reservation_key,
-					  known.aptpl);
+					  &known);
 	record_if_held(m, 0);
 }
 

@@ -52,8 +52,9 @@ static bool forget_key(const Multipath *m, const MultipathdAnswer *before,
 /* A path with another key of this host's than the guest named. */
 static void unregister_rest(Multipath *m)
 {
-	static const PrOut out = {
+	const PrOut out = {
 		.service_action = SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY,
+		.aptpl = m->parameters.aptpl,
 	};
 
 	for (size_t i = 0; i < m->map.n_paths; i++)
@@ -90,13 +91,15 @@ static void release_lost_path(Multipath *m, size_t i,
 	const PrOut steps[] = {
 		{ .service_action =
 			  SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY,
-		  .service_action_key = reservation->key },
+		  .service_action_key = reservation->key,
+		  .aptpl = m->parameters.aptpl },
 		{ .service_action = SCSI_PR_OUT_PREEMPT,
 		  .type = reservation->type,
 		  .reservation_key = reservation->key,
 		  .service_action_key = reservation->key },
 		{ .service_action =
-			  SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY },
+			  SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY,
+		  .aptpl = m->parameters.aptpl },
 	};
 	Outcome outcomes[G_N_ELEMENTS(steps)];
 

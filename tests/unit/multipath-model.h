@@ -30,7 +30,7 @@ typedef enum PathState {
 typedef struct Model {
 	uint64_t key[NEXUSES]; /* 0: not registered */
 	bool attention[NEXUSES];
-	bool reserved;
+	bool reserved, aptpl;
 	unsigned int holder;
 	uint8_t type;
 
@@ -122,6 +122,7 @@ static uint8_t model_register(Model *m, unsigned int nexus,
 {
 	if (!ignore && m->key[nexus] != p->reservation_key)
 		return SCSI_RESERVATION_CONFLICT;
+	m->aptpl = p->aptpl;
 	if (p->service_action_key)
 		m->key[nexus] = p->service_action_key;
 	else
@@ -209,15 +210,19 @@ static void model_keys(const Model *m, Command *attempt)
 		       (size_t)(next - attempt->data));
 }
 
-static void model_in(const Model *m, Command *attempt)
+static void model_capabilities(const Model *m, Command *attempt)
+{
+	attempt->data[1] = 8;
+	attempt->data[2] = 1;
+	attempt->data[3] = m->aptpl;
+	command_answer(attempt, SCSI_GOOD, NULL, 0, 8);
+}
+
+static void model_reservation(const Model *m, Command *attempt)
 {
 	uint8_t bytes[SCSI_PR_RESERVATION_LENGTH] = { 0 };
 	size_t size = m->reserved ? sizeof(bytes) : 8;
 
-	if (attempt->pr.service_action == SCSI_PR_IN_READ_KEYS) {
-		model_keys(m, attempt);
-		return;
-	}
 	if (m->reserved) {
 		bytes[7] = 16;
 		if (!model_all_registrants(m))
@@ -226,6 +231,23 @@ static void model_in(const Model *m, Command *attempt)
 	}
 	memcpy(attempt->data, bytes, size);
 	command_answer(attempt, SCSI_GOOD, NULL, 0, size);
+}
+
+static void model_in(const Model *m, Command *attempt)
+{
+	switch (attempt->pr.service_action) {
+	case SCSI_PR_IN_READ_KEYS:
+		model_keys(m, attempt);
+		break;
+	case SCSI_PR_IN_READ_RESERVATION:
+		model_reservation(m, attempt);
+		break;
+	case SCSI_PR_IN_REPORT_CAPABILITIES:
+		model_capabilities(m, attempt);
+		break;
+	default:
+		g_assert_not_reached();
+	}
 }
 
 static void model_execute(Model *m, unsigned int nexus, Command *attempt)
@@ -255,14 +277,13 @@ static void model_trace(Model *m, const char *format, ...)
 
 static const char *model_word(const Command *attempt)
 {
+	static const char *const ins[] = { "keys", "read", "can" };
 	static const char *const outs[] = { "register", "reserve", "release",
 					    "clear",    "preempt", "abort",
 					    "ignore",   "move",    "lost" };
 
 	if (attempt->pr.opcode == SCSI_PERSISTENT_RESERVE_IN)
-		return attempt->pr.service_action == SCSI_PR_IN_READ_KEYS
-			       ? "keys"
-			       : "read";
+		return ins[attempt->pr.service_action];
 	return outs[attempt->pr.service_action];
 }
 

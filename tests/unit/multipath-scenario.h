@@ -51,6 +51,7 @@ typedef struct State {
 	unsigned int holder; /* BY_A, ... */
 	uint64_t stored;     /* with multipathd */
 	bool status, hold;
+	bool aptpl;      /* of the unit; before, multipathd knows it */
 	uint64_t record; /* the key that our record says we hold with */
 } State;
 
@@ -83,6 +84,11 @@ typedef struct Scenario {
 #define REGISTERED                                           \
 	{                                                    \
 		.key = { K, K }, .stored = K, .status = true \
+	}
+#define KEPT_RESERVED_BY_A                                           \
+	{                                                            \
+		.key = { K, K, 0, KO }, .holder = BY_A, .stored = K, \
+		.status = true, .record = K, .aptpl = true           \
 	}
 #define RESERVED_BY_A                                                \
 	{                                                            \
@@ -129,6 +135,7 @@ static void state_set(Model *m, const State *state, uint8_t type)
 	m->stored = state->stored;
 	m->status = state->status;
 	m->hold = state->hold;
+	m->aptpl = m->stored_aptpl = state->aptpl;
 	m->record = (Hold) { state->record != 0, state->record, m->type };
 }
 
@@ -141,6 +148,7 @@ static void state_assert(const Model *m, const State *state)
 	g_assert_cmphex(m->stored, ==, state->stored);
 	g_assert_cmpint(m->status, ==, state->status);
 	g_assert_cmpint(m->hold, ==, state->hold);
+	g_assert_cmpint(m->aptpl, ==, state->aptpl);
 	g_assert_cmphex(m->record.held ? m->record.key : 0, ==, state->record);
 }
 
