@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands of the helper's own, beside the client's: what is there, and what
- * keeps all paths of this host alike.
+ * Commands of the helper's own, beside the client's, that keep all paths of
+ * this host alike; and what it is known to hold.
  */
 #ifndef MULTIPATH_OWN_H
 #define MULTIPATH_OWN_H
 
 #include "multipath/step.h"
-
-/* READ RESERVATION down a path. False: it did not say. */
-bool multipath_read_reservation(Multipath *m, size_t i,
-				ScsiPrReservation *ret_reservation);
-
-/* The same down any path: those first that answered the client's command. */
-bool multipath_read_anywhere(Multipath *m, ScsiPrReservation *ret_reservation);
 
 /* What this host is known to hold: by our own record or, after a restart, by
  * multipathd's, which has no type (0). `known` is what multipathd said of its

@@ -5,103 +5,8 @@
  */
 #include "multipath/own.h"
 
-#include <glib.h>
-
-#include "bytes.h"
 #include "multipath/key.h"
-
-/* SPC-4 6.15.4: the parameter data, and a bit of its byte 3. */
-#define CAPABILITIES_LENGTH 8
-#define PTPL_A              0x01
-
-/* Asks down path `i`, and again on a unit attention. The caller frees
- * *ret_answer. */
-static Outcome read_in(Multipath *m, size_t i, uint8_t service_action,
-		       size_t length, Command **ret_answer)
-{
-	uint8_t cdb[WIRE_CDB_SIZE] = { SCSI_PERSISTENT_RESERVE_IN,
-				       service_action };
-	Outcome outcome;
-	int tries = MULTIPATH_TRIES;
-
-	be16_put(cdb + 7, (uint16_t)length);
-	*ret_answer = multipath_request(cdb);
-	while ((outcome = multipath_send(m, i, *ret_answer)) ==
-		       OUTCOME_ATTENTION &&
-	       --tries > 0) {
-		command_free(*ret_answer);
-		*ret_answer = multipath_request(cdb);
-	}
-	return outcome;
-}
-
-bool multipath_read_reservation(Multipath *m, size_t i,
-				ScsiPrReservation *ret_reservation)
-{
-	Command *answer;
-	bool got =
-		read_in(m, i, SCSI_PR_IN_READ_RESERVATION,
-			SCSI_PR_RESERVATION_LENGTH, &answer) == OUTCOME_GOOD &&
-		scsi_pr_reservation_get(answer->data, answer->reply.size,
-					ret_reservation);
-
-	command_free(answer);
-	return got;
-}
-
-/* The same down any path, until one says GOOD. */
-static bool read_anywhere(Multipath *m, uint8_t service_action, size_t length,
-			  Command **ret_answer)
-{
-	/* Not those that could not be reached a moment ago. */
-	static const Outcome order[] = {
-		OUTCOME_GOOD,      OUTCOME_CONFLICT, OUTCOME_REFUSED,
-		OUTCOME_ATTENTION, OUTCOME_NONE,     OUTCOME_UNKNOWN,
-	};
-
-	for (size_t next = 0; next < G_N_ELEMENTS(order); next++)
-		for (size_t i = 0; i < m->map.n_paths; i++) {
-			if (m->outcome[i] != order[next])
-				continue;
-			if (read_in(m, i, service_action, length, ret_answer) ==
-			    OUTCOME_GOOD)
-				return true;
-			command_free(*ret_answer);
-		}
-	return false;
-}
-
-bool multipath_read_anywhere(Multipath *m, ScsiPrReservation *ret_reservation)
-{
-	Command *answer;
-	bool got;
-
-	if (!read_anywhere(m, SCSI_PR_IN_READ_RESERVATION,
-			   SCSI_PR_RESERVATION_LENGTH, &answer))
-		return false;
-	got = scsi_pr_reservation_get(answer->data, answer->reply.size,
-				      ret_reservation);
-	command_free(answer);
-	return got;
-}
-
-/* The last registration decides whether the unit keeps them all when it loses
- * power: ours has to say again what the guest's has said. */
-static bool keeps_registrations(Multipath *m, const MultipathdAnswer *known)
-{
-	Command *answer;
-	bool activated;
-
-	if (known->result == MULTIPATHD_OK && known->key)
-		return known->aptpl;
-	if (!read_anywhere(m, SCSI_PR_IN_REPORT_CAPABILITIES,
-			   CAPABILITIES_LENGTH, &answer))
-		return false;
-	activated = answer->reply.size == CAPABILITIES_LENGTH &&
-		    (answer->data[3] & PTPL_A);
-	command_free(answer);
-	return activated;
-}
+#include "multipath/read.h"
 
 Hold multipath_known_hold(const Multipath *m, const MultipathdAnswer *known)
 {
@@ -127,33 +32,6 @@ bool multipath_is_by(const ScsiPrReservation *reservation, const Hold *hold)
 	       (!hold->type || hold->type == reservation->type);
 }
 
-static bool has_key(const Command *keys, uint64_t key)
-{
-	const uint8_t *bytes = keys->data;
-	size_t size = keys->reply.size;
-
-	/* A list that is cut off may have it. */
-	if (size < 8 || be32_get(bytes + 4) > size - 8)
-		return true;
-	for (size_t at = 8; at + 8 <= 8 + (size_t)be32_get(bytes + 4); at += 8)
-		if (be64_get(bytes + at) == key)
-			return true;
-	return false;
-}
-
-/* GOOD: the device knows the key. CONFLICT: it does not. */
-static Outcome find_key(Multipath *m, size_t i, uint64_t key)
-{
-	Command *answer;
-	Outcome outcome =
-		read_in(m, i, SCSI_PR_IN_READ_KEYS, WIRE_DATA_MAX, &answer);
-
-	if (outcome == OUTCOME_GOOD && !has_key(answer, key))
-		outcome = OUTCOME_CONFLICT;
-	command_free(answer);
-	return outcome;
-}
-
 Outcome multipath_join(Multipath *m, size_t i, uint64_t key, bool aptpl)
 {
 	const PrOut out = {
@@ -161,7 +39,7 @@ Outcome multipath_join(Multipath *m, size_t i, uint64_t key, bool aptpl)
 		.service_action_key = key,
 		.aptpl = aptpl,
 	};
-	Outcome outcome = find_key(m, i, key);
+	Outcome outcome = multipath_find_key(m, i, key);
 
 	return outcome == OUTCOME_GOOD ? multipath_do(m, i, &out) : outcome;
 }
@@ -189,7 +67,7 @@ void multipath_register_others(Multipath *m, size_t via, uint64_t key,
 {
 	/* It is we who took them out. */
 	m->must = true;
-	register_others(m, via, key, keeps_registrations(m, known));
+	register_others(m, via, key, multipath_keeps_registrations(m, known));
 	m->must = false;
 }
 

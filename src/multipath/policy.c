@@ -9,6 +9,7 @@
 
 #include "multipath/key.h"
 #include "multipath/own.h"
+#include "multipath/read.h"
 #include "multipath/register.h"
 #include "multipath/release.h"
 

@@ -11,6 +11,7 @@
 
 #include "multipath/key.h"
 #include "multipath/own.h"
+#include "multipath/read.h"
 #include "multipath/unregister.h"
 
 /* ALL_TG_PT registers all ports of the target with the initiator port at

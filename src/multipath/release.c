@@ -8,6 +8,7 @@
 
 #include "multipath/key.h"
 #include "multipath/own.h"
+#include "multipath/read.h"
 
 /* A refusal by any path may be the holder's word; so may a conflict, which some
  * targets answer for a wrong type. What lost paths would have said is found out

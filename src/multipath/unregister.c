@@ -11,6 +11,7 @@
 
 #include "multipath/key.h"
 #include "multipath/own.h"
+#include "multipath/read.h"
 
 /* From 0.13 on it has forgotten the hold with the status. */
 static void remember_status(const Multipath *m, const Hold *hold)
