@@ -32,6 +32,8 @@ typedef struct Multipath {
 	/* By which key the device knows paths that a REGISTER does not reach;
 	 * 0: by the new one, or by none. */
 	uint64_t old_key;
+	/* Paths are asked one after the other until one answers. */
+	bool until_one;
 	bool must; /* finish this step although the deadline has passed */
 } Multipath;
 
@@ -46,6 +48,11 @@ typedef struct PrOut {
 
 /* A device may have several unit attentions to tell, one a command. */
 #define MULTIPATH_TRIES 3
+
+/* With how many other paths one that is asked shares the time that is left:
+ * those after it that run. Where one answer is enough, at most 4, so that a
+ * slow device has time for it however many paths there are. Pure. */
+size_t multipath_others(const Multipath *m, size_t i);
 
 Outcome multipath_outcome(const Command *attempt);
 

@@ -26,8 +26,8 @@ typedef struct Hold {
 typedef struct MultipathWorld {
 	/* The map as it is now. False: it has gone. */
 	bool (*read_map)(void *data, Map *ret_map);
-	/* Sends down a path, and answers the attempt, always. `others`: so many
-	 * paths have to be tried yet in the time that is left. `must`: sent
+	/* Sends down a path, and answers the attempt, always. `others`: with
+	 * so many paths it shares the time that is left. `must`: sent
 	 * after the deadline, too. */
 	void (*send)(void *data, const MapPath *path, size_t others, bool must,
 		     Command *attempt);

@@ -9,6 +9,10 @@
 
 #include "bytes.h"
 
+/* Of 25 seconds the first path gets five then, and nine that hang leave the
+ * tenth its least. */
+#define OTHERS_MOST 4
+
 static ScsiSense sense_of(const Command *attempt)
 {
 	ScsiSense sense = { SCSI_SENSE_NO_SENSE };
@@ -99,6 +103,15 @@ Command *multipath_own_request(const Multipath *m, const PrOut *out)
 	return request;
 }
 
+size_t multipath_others(const Multipath *m, size_t i)
+{
+	size_t others = 0;
+
+	for (size_t j = i + 1; j < m->map.n_paths; j++)
+		others += m->map.paths[j].running;
+	return m->until_one ? MIN(others, OTHERS_MOST) : others;
+}
+
 /* Why a path was not reached that said this. */
 static const char *reason_of(const Command *attempt)
 {
@@ -114,7 +127,7 @@ Outcome multipath_send(Multipath *m, size_t i, Command *attempt)
 	const MapPath *path = &m->map.paths[i];
 
 	if (path->running)
-		m->world->send(m->world->data, path, m->map.n_paths - i - 1,
+		m->world->send(m->world->data, path, multipath_others(m, i),
 			       m->must, attempt);
 	else
 		command_refuse(attempt, sense_no_path, "path %s is not running",
@@ -175,6 +188,7 @@ Outcome multipath_on_one_path(Multipath *m, size_t *ret_path)
 	Outcome best = OUTCOME_NONE;
 
 	refuse_without_path(m);
+	m->until_one = true;
 	for (size_t i = 0; i < m->map.n_paths; i++) {
 		bool done = may_be_done(m, best);
 		Command *attempt;
@@ -194,6 +208,7 @@ Outcome multipath_on_one_path(Multipath *m, size_t *ret_path)
 		if (final)
 			break;
 	}
+	m->until_one = false;
 	return best;
 }
 

@@ -58,6 +58,7 @@ typedef struct Model {
 	Hold record;
 	GString *trace;
 	GString *warnings;
+	GString *shares; /* with how many others each attempt shares the time */
 } Model;
 
 static const ScsiSense sense_attention = { SCSI_SENSE_UNIT_ATTENTION, 0x2a,
@@ -318,7 +319,7 @@ static void model_send(void *data, const MapPath *path, size_t others,
 	Model *m = data;
 	unsigned int nexus = path->minor;
 
-	(void)others;
+	g_string_append_printf(m->shares, "%s%zu", path->name, others);
 	if (m->late && !must) {
 		command_refuse(attempt, sense_not_sent, "too late");
 		return;
@@ -453,12 +454,14 @@ static void model_init(Model *m)
 	*m = (Model) { .n_paths = 2 };
 	m->trace = g_string_new(NULL);
 	m->warnings = g_string_new(NULL);
+	m->shares = g_string_new(NULL);
 }
 
 static void model_deinit(Model *m)
 {
 	g_string_free(m->trace, TRUE);
 	g_string_free(m->warnings, TRUE);
+	g_string_free(m->shares, TRUE);
 }
 
 /* Executes the command, which the caller frees. */

@@ -366,6 +366,57 @@ static void test_share(void)
 				==, cases[i].share);
 }
 
+/* Who is known not to run gets no time. */
+static void test_others(void)
+{
+	static const struct {
+		uint8_t action;
+		PathState path[OURS];
+		const char *shares;
+	} cases[] = {
+		{ RESERVE, { DEAD, DEAD, DEAD }, "a2b1c0" },
+		{ RESERVE, { DEAD, OFFLINE, DEAD }, "a1c0" },
+		{ RESERVE, { DEAD, DEAD, OFFLINE }, "a1b0" },
+		{ RELEASE, { DEAD, DEAD, OFFLINE }, "a1b0" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		Command *command = command_out(cases[i].action, WERO, K, 0, 0);
+		Model m;
+
+		model_init(&m);
+		m.n_paths = OURS;
+		memcpy(m.path, cases[i].path, sizeof(m.path));
+		model_run(&m, command);
+		g_assert_cmpstr(m.shares->str, ==, cases[i].shares);
+		command_free(command);
+		model_deinit(&m);
+	}
+}
+
+static Map sixteen_paths(void)
+{
+	Map map = { .n_paths = 16 };
+
+	for (size_t i = 0; i < map.n_paths; i++)
+		map.paths[i].running = true;
+	return map;
+}
+
+/* A slow array on a map of many paths gets a fair time where one path is
+ * enough, and where every path is needed each gets its own. */
+static void test_many_others(void)
+{
+	Multipath m = { .map = sixteen_paths() };
+
+	g_assert_cmpuint(multipath_others(&m, 0), ==, 15);
+	m.until_one = true;
+	g_assert_cmpuint(multipath_others(&m, 0), ==, 4);
+	g_assert_cmpuint(multipath_others(&m, 12), ==, 3);
+	m.map.paths[14].running = false;
+	g_assert_cmpuint(multipath_others(&m, 12), ==, 2);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -374,5 +425,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/multipath/short-list", test_short_list);
 	g_test_add_func("/multipath/outcome", test_outcome);
 	g_test_add_func("/multipath/share", test_share);
+	g_test_add_func("/multipath/others", test_others);
+	g_test_add_func("/multipath/many-others", test_many_others);
 	return g_test_run();
 }
