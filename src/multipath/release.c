@@ -65,9 +65,8 @@ static void find_out(Multipath *m, size_t i)
 	ScsiPrReservation reservation;
 	bool is_known = multipath_read_reservation(m, i, &reservation);
 
-	if (is_known &&
-	    (!is_ours(m, &reservation) ||
-	     (!conflict && release_from_lost_path(m, i, &reservation))))
+	if (is_known && (!is_ours(m, &reservation) ||
+			 release_from_lost_path(m, i, &reservation)))
 		released(m);
 	else if (!conflict) /* else that is the answer */
 		command_refuse(m->command, sense_outcome_unknown,
