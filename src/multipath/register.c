@@ -153,10 +153,32 @@ static void follow_key(Multipath *m, size_t i, const MultipathdAnswer *before)
 				     });
 }
 
+/* Whether the device took us for somebody whom it does not know, and no path
+ * that answered says otherwise. */
+static bool was_unregistered(const Multipath *m)
+{
+	return m->command->pr.service_action == SCSI_PR_OUT_REGISTER &&
+	       m->parameters.reservation_key == 0 && !m->parameters.spec_i_pt &&
+	       multipath_count(m, OUTCOME_CONFLICT, NULL) == 0 &&
+	       multipath_count(m, OUTCOME_REFUSED, NULL) == 0 &&
+	       multipath_count(m, OUTCOME_ATTENTION, NULL) == 0;
+}
+
+/* Then it holds nothing by us: a reservation with the key that we remember is
+ * another host's. */
+static void forget_hold(const Multipath *m)
+{
+	if (!m->world->hold_get(m->world->data).held)
+		return;
+	m->world->hold_set(m->world->data, (Hold) { .held = false });
+	multipath_tell(m, MULTIPATHD_UNSET_HOLD);
+}
+
 static void set_key(Multipath *m, const MultipathdAnswer *before)
 {
 	MultipathdResult result = multipath_tell_key(
 		m, m->parameters.service_action_key, m->parameters.aptpl);
+	bool is_new;
 	size_t i;
 
 	if (result != MULTIPATHD_OK) {
@@ -171,11 +193,15 @@ static void set_key(Multipath *m, const MultipathdAnswer *before)
 		multipath_put_back(m, before);
 		return;
 	}
+	is_new = was_unregistered(m);
 	m->old_key = old_key(m, before);
 	register_rest(m);
 	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
 			       "paths that come back may not be registered");
-	follow_key(m, i, before);
+	if (is_new)
+		forget_hold(m);
+	else
+		follow_key(m, i, before);
 	register_late(m);
 }
 
