@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -88,11 +89,25 @@ static bool verify_files(GError **error)
 	return false;
 }
 
-static bool verify_calls(GError **error)
+/* On s390x libc may make sockets by socketcall, whose arguments no filter
+ * sees. */
+#ifdef __s390x__
+static bool call_is_forbidden(void)
+{
+	return kill(getpid(), 0) < 0 && errno == ENOSYS;
+}
+#else
+static bool call_is_forbidden(void)
 {
 	autofd fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	if (fd < 0 && errno == ENOSYS)
+	return fd < 0 && errno == ENOSYS;
+}
+#endif
+
+static bool verify_calls(GError **error)
+{
+	if (call_is_forbidden())
 		return true;
 	error_set(error, "seccomp was switched on and does not work");
 	return false;

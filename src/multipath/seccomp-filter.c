@@ -85,7 +85,7 @@ static struct sock_filter program[] = {
 	ALLOW(connect),
 	ALLOW(getsockopt),
 	ALLOW(setsockopt),
-#ifdef __NR_socketcall /* what libc makes of all these on s390 */
+#ifdef __s390x__ /* what libc may make of all these there, and there only */
 	ALLOW(socketcall),
 #endif
 	ALLOW(ppoll),
