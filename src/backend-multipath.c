@@ -228,9 +228,8 @@ static void execute_on_map(Command *command, int64_t deadline)
 	multipath_execute(command, &world);
 	/* Then nothing has been done. */
 	if (e.nobody)
-		command_refuse(command, sense_not_supported,
-			       "multipath maps need a helper that was started "
-			       "as root (-u then changes to another user)");
+		command_refuse(command, sense_not_supported, "%s",
+			       broker_refusal());
 }
 
 static void multipath_back_end_execute(Command *command, int64_t deadline)

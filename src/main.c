@@ -85,12 +85,14 @@ static void start_broker(const Daemon *daemon)
 
 	if (geteuid() != 0)
 		return;
-	if (!account_leaves_root(user))
+	if (!account_leaves_root(user)) {
 		broker_not_needed();
-	else if (!broker_start(&error))
+	} else if (!broker_start(&error)) {
 		log_message(LOG_LEVEL_WARNING,
 			    "multipath maps will be refused: %s",
 			    error->message);
+		broker_not_started(error->message);
+	}
 }
 
 static bool drop_privileges(const Daemon *daemon, GError **error)

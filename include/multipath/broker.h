@@ -27,6 +27,12 @@ void broker_stop(void);
 /* Says that this process executes requests itself: it stays uid 0. */
 void broker_not_needed(void);
 
+/* Says that broker_start() failed, and why. */
+void broker_not_started(const char *reason);
+
+/* Why nobody executes requests: a sentence for the log. */
+const char *broker_refusal(void);
+
 /* Executes the request: by the broker, or here. Blocks until it is done,
  * the broker is dead (error EPIPE) or, where there is one, a second longer than
  * the request's timeout (ETIMEDOUT: it may be done yet); any thread. Further

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,11 +27,18 @@
  * request's own time at the latest. */
 #define GRACE 1000
 
+#define REFUSAL_SIZE 160
+
 /* The one of the process; constant once threads exist. */
 static struct {
 	enum { NOBODY, OURSELVES, BROKER } executor;
 	int socket;
-} broker = { .socket = -1 };
+	char refusal[REFUSAL_SIZE]; /* where nobody executes */
+} broker = {
+	.socket = -1,
+	.refusal = "multipath maps need a helper that was started as root (-u "
+		   "then changes to another user)",
+};
 
 /* A broker that ends leaves no zombie; the helper has no other child. */
 static void ignore_its_end(void)
@@ -117,6 +125,17 @@ void broker_stop(void)
 void broker_not_needed(void)
 {
 	broker.executor = OURSELVES;
+}
+
+void broker_not_started(const char *reason)
+{
+	snprintf(broker.refusal, sizeof(broker.refusal),
+		 "multipath maps are refused: %s", reason);
+}
+
+const char *broker_refusal(void)
+{
+	return broker.refusal;
 }
 
 static bool is_path(int fd, const PrivilegedRequest *request)

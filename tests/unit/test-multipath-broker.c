@@ -34,6 +34,16 @@ static void test_nobody(void)
 	call();
 	g_assert_cmpint(reply.error, ==, EOPNOTSUPP);
 	g_assert_cmpint(opened, ==, -1);
+	g_assert_nonnull(strstr(broker_refusal(), "started as root"));
+}
+
+static void test_not_started(void)
+{
+	broker_not_started("no luck");
+	call();
+	g_assert_cmpint(reply.error, ==, EOPNOTSUPP);
+	g_assert_cmpstr(broker_refusal(), ==,
+			"multipath maps are refused: no luck");
 }
 
 static void test_ourselves(void)
@@ -261,6 +271,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/broker/nobody", test_nobody);
+	g_test_add_func("/broker/not-started", test_not_started);
 	g_test_add_func("/broker/ourselves", test_ourselves);
 	g_test_add_func("/broker/request", test_request);
 	g_test_add_func("/broker/path-error", test_path_error);
