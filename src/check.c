@@ -2,7 +2,7 @@
 /*
  * The process itself: what it may do, as who, with how many descriptors. The
  * privileges are dropped for trial, in a child, by the code that does it in
- * earnest.
+ * earnest; and so the second process is started.
  */
 #include "check.h"
 
@@ -23,29 +23,48 @@
 #include "descriptors.h"
 #include "error.h"
 #include "fd.h"
+#include "log.h"
+#include "multipath/broker.h"
 #include "pidfile.h"
 #include "privileges.h"
 #include "room.h"
 
-/* In the child: the last thing it does. */
-static void trial(const Options *options, int errors)
+typedef bool Trial(const Options *options, GError **error);
+
+static bool drop_privileges(const Options *options, GError **error)
 {
 	Privileges privileges = {
 		.user = options->user,
 		.group = options->group,
 		.capabilities = backend_capabilities(),
 	};
+
+	return privileges_drop(&privileges, error);
+}
+
+/* It ends with the child that tries it. */
+static bool start_broker(const Options *options, GError **error)
+{
+	(void)options;
+	/* What this kernel lacks is the log's to tell. */
+	log_set_level(LOG_LEVEL_WARNING);
+	return broker_start(error);
+}
+
+/* In the child: the last thing it does. */
+static void try_here(Trial *trial, const Options *options, int errors)
+{
 	g_autoptr(GError) error = NULL;
 
-	if (privileges_drop(&privileges, &error))
+	if (trial(options, &error))
 		_exit(EXIT_SUCCESS);
 	(void)!write(errors, error->message, strlen(error->message));
 	_exit(EXIT_FAILURE);
 }
 
-/* Whether the helper will get past privileges_drop(), tried in a child so that
- * this process keeps what the other checks need. */
-static bool privileges_try(const Options *options, GError **error)
+/* Whether a step of the start will work, tried in a child so that this process
+ * keeps what the other checks need. */
+static bool try_in_child(Trial *trial, const Options *options, GError **error)
 {
 	char message[1024];
 	int ends[2], status;
@@ -59,7 +78,7 @@ static bool privileges_try(const Options *options, GError **error)
 		return false;
 	}
 	if (child == 0)
-		trial(options, ends[1]);
+		try_here(trial, options, ends[1]);
 	close(ends[1]);
 	n = read(ends[0], message, sizeof(message));
 	close(ends[0]);
@@ -70,13 +89,29 @@ static bool privileges_try(const Options *options, GError **error)
 	return false;
 }
 
+static void check_second_process(Check *check)
+{
+	const Options *options = check->options;
+	g_autoptr(GError) error = NULL;
+
+	if (try_in_child(start_broker, options, &error))
+		check_ok("privileges: CAP_SYS_RAWIO as user %u; a second "
+			 "process stays root, for multipath maps",
+			 options->user);
+	else
+		check_fix(check,
+			  "privileges: CAP_SYS_RAWIO as user %u, but multipath "
+			  "maps will be refused: %s",
+			  options->user, error->message);
+}
+
 static void check_privileges(Check *check)
 {
 	const Options *options = check->options;
 	g_autoptr(GError) error = NULL;
 
 	check->may_send = privileges_suffice(backend_capabilities(), NULL);
-	if (!privileges_try(options, &error))
+	if (!try_in_child(drop_privileges, options, &error))
 		check_fix(check, "privileges: %s", error->message);
 	else if (geteuid() != 0)
 		check_ok("privileges: CAP_SYS_RAWIO as user %u; multipath maps "
@@ -85,9 +120,7 @@ static void check_privileges(Check *check)
 	else if (!account_leaves_root(options->user))
 		check_ok("privileges: CAP_SYS_RAWIO as root");
 	else
-		check_ok("privileges: CAP_SYS_RAWIO as user %u; a second "
-			 "process stays root, for multipath maps",
-			 options->user);
+		check_second_process(check);
 }
 
 /* The kernel asks for the capability in the initial user namespace, which maps

@@ -237,6 +237,19 @@ def _():
         assert line.startswith("ok   privileges:") and words in line, line
 
 
+@forking_test("--check tells that the second process would not start")
+def _():
+    need_root("for a mount namespace")
+    # It wants /dev/null.
+    result = subprocess.run(["unshare", "-m", "sh", "-c",
+                             'mount -t tmpfs none /dev && exec "$@"', "sh", program(), "--check",
+                             "-k", f"{scratch()}/pr.sock", "-u", "nobody"],
+                            check=False, capture_output=True, text=True)
+    line = result.stdout.splitlines()[0]
+    assert result.returncode == 1 and line.startswith("FIX  privileges:"), result
+    assert "multipath maps will be refused: " in line and "/dev/null" in line, line
+
+
 @test("--check tells a PID file that a start could not use")
 def _():
     directory = scratch()
