@@ -27,6 +27,9 @@ MultipathdResult multipath_tell_key(const Multipath *m, uint64_t key,
  * Pure. */
 bool multipath_may_have_done(MultipathdResult result);
 
+/* Takes key and status away from it, for what the device has done already. */
+void multipath_forget(const Multipath *m);
+
 /* Gives it the key that it had before the command. */
 void multipath_put_back(const Multipath *m, const MultipathdAnswer *before);
 

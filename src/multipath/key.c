@@ -116,6 +116,15 @@ bool multipath_may_have_done(MultipathdResult result)
 	return result == MULTIPATHD_SILENT || result == MULTIPATHD_UNASKED;
 }
 
+void multipath_forget(const Multipath *m)
+{
+	static const char consequence[] =
+		"it may register paths that come back";
+
+	multipath_tell_or_warn(m, MULTIPATHD_UNSET_STATUS, consequence);
+	multipath_tell_or_warn(m, MULTIPATHD_UNSET_KEY, consequence);
+}
+
 void multipath_put_back(const Multipath *m, const MultipathdAnswer *before)
 {
 	if (multipath_tell_key(m, before->key, before->aptpl) != MULTIPATHD_OK)

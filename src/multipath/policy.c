@@ -108,10 +108,7 @@ static void clear(Multipath *m)
 	if (multipath_on_one_path(m, &i) != OUTCOME_GOOD)
 		return;
 	m->world->hold_set(m->world->data, (Hold) { .held = false });
-	multipath_tell_or_warn(m, MULTIPATHD_UNSET_STATUS,
-			       "it may register paths that come back");
-	multipath_tell_or_warn(m, MULTIPATHD_UNSET_KEY,
-			       "it may register paths that come back");
+	multipath_forget(m);
 }
 
 /* Who preempts its own key, or with 0 everybody's, takes itself out on all

@@ -9,6 +9,7 @@
 
 #include <glib.h>
 
+#include "multipath/fence.h"
 #include "multipath/key.h"
 #include "multipath/own.h"
 #include "multipath/read.h"
@@ -103,7 +104,6 @@ static bool take_over(Multipath *m, size_t i, ScsiPrReservation *reservation)
 		.reservation_key = m->parameters.service_action_key,
 		.service_action_key = reservation->key,
 	};
-
 	Outcome outcome = multipath_do(m, i, &out);
 
 	if (outcome == OUTCOME_GOOD)
@@ -174,11 +174,42 @@ static void forget_hold(const Multipath *m)
 	multipath_tell(m, MULTIPATHD_UNSET_HOLD);
 }
 
+/* The guest's command was done all the same, and it hears so: it has been
+ * fenced right after. */
+static void stay_out(const Multipath *m)
+{
+	/* Another helper may serve the map as well. */
+	if (multipath_tell(m, MULTIPATHD_GET_KEY).key ==
+	    m->parameters.service_action_key)
+		multipath_forget(m);
+	multipath_warn(m, "another host has preempted the guest's key while it "
+			  "was being registered: it is off all paths again");
+}
+
+/* Path `i` was the first that took the key. */
+static void settle(Multipath *m, size_t i, const MultipathdAnswer *before)
+{
+	bool is_new = was_unregistered(m);
+
+	m->old_key = old_key(m, before);
+	register_rest(m);
+	if (multipath_was_fenced(m, i)) {
+		stay_out(m);
+		return;
+	}
+	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
+			       "paths that come back may not be registered");
+	if (is_new)
+		forget_hold(m);
+	else
+		follow_key(m, i, before);
+	register_late(m);
+}
+
 static void set_key(Multipath *m, const MultipathdAnswer *before)
 {
 	MultipathdResult result = multipath_tell_key(
 		m, m->parameters.service_action_key, m->parameters.aptpl);
-	bool is_new;
 	size_t i;
 
 	if (result != MULTIPATHD_OK) {
@@ -189,20 +220,10 @@ static void set_key(Multipath *m, const MultipathdAnswer *before)
 	}
 	/* One path that took the key is a registration. */
 	if (!multipath_on_all_paths(m, request, NULL) ||
-	    multipath_count(m, OUTCOME_GOOD, &i) == 0) {
+	    multipath_count(m, OUTCOME_GOOD, &i) == 0)
 		multipath_put_back(m, before);
-		return;
-	}
-	is_new = was_unregistered(m);
-	m->old_key = old_key(m, before);
-	register_rest(m);
-	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
-			       "paths that come back may not be registered");
-	if (is_new)
-		forget_hold(m);
 	else
-		follow_key(m, i, before);
-	register_late(m);
+		settle(m, i, before);
 }
 
 void multipath_register(Multipath *m)
