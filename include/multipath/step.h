@@ -81,9 +81,10 @@ Outcome multipath_on_one_path(Multipath *m, size_t *ret_path);
 
 /* A request down every path, and m->outcome[]. The first that answers speaks
  * to the client: where it refuses or has a unit attention, the command is
- * answered with that and no other path gets it: false. On the others a unit
- * attention is our own doing, and they are asked again. Otherwise the answer
- * is that of the outcome which `rank` puts highest; NULL: in Outcome's order.
+ * answered with that and no other path gets it: false. On the others, and after
+ * one whose answer is lost, a unit attention is our own doing, and they are
+ * asked again. Otherwise the answer is that of the outcome which `rank` puts
+ * highest; NULL: in Outcome's order.
  */
 bool multipath_on_all_paths(Multipath *m, MultipathRequest *request,
 			    const uint8_t rank[OUTCOME_GOOD + 1]);

@@ -212,11 +212,6 @@ Outcome multipath_on_one_path(Multipath *m, size_t *ret_path)
 	return best;
 }
 
-static bool answered(Outcome outcome)
-{
-	return outcome != OUTCOME_UNREACHED && outcome != OUTCOME_UNKNOWN;
-}
-
 static bool is_better(Outcome outcome, Outcome best, const uint8_t *rank)
 {
 	return rank ? rank[outcome] > rank[best] : outcome > best;
@@ -236,7 +231,8 @@ bool multipath_on_all_paths(Multipath *m, MultipathRequest *request,
 		m->outcome[i] = outcome;
 		is_final = is_first && (outcome == OUTCOME_REFUSED ||
 					outcome == OUTCOME_ATTENTION);
-		is_first = is_first && !answered(outcome);
+		/* One whose answer is lost may have done it, too. */
+		is_first = is_first && outcome == OUTCOME_UNREACHED;
 		if (attempt && (is_final || is_better(outcome, best, rank))) {
 			command_take_answer(m->command, attempt);
 			best = outcome;
