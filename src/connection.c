@@ -277,6 +277,7 @@ void connection_drain(Connection *connection)
 {
 	connection->draining = true;
 	connection->stirred = false;
+	connection->quiet = 0;
 	if (!connection->job)
 		pump(connection, true);
 }

@@ -320,6 +320,24 @@ static void test_stuck(void)
 	end();
 }
 
+/* However long it was quiet before: what it has sent by now is answered. */
+static void test_drain_after_quiet(void)
+{
+	uint8_t bytes[WIRE_REPLY_SIZE];
+
+	start();
+	shake_hands();
+	run_pending();
+	for (int i = 0; i < 30; i++)
+		connection_turn(connection);
+	connection_drain(connection);
+	say(read_keys, sizeof(read_keys), open("/dev/null", O_RDONLY));
+	connection_drain_turn(connection);
+	g_assert_cmpuint(ended, ==, 0);
+	g_assert_cmpuint(hear(bytes, sizeof(bytes)), ==, sizeof(bytes));
+	end();
+}
+
 static void test_drain_stuck(void)
 {
 	unsigned int turns = 0;
@@ -348,6 +366,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/connection/free", test_free);
 	g_test_add_func("/connection/drain", test_drain);
 	g_test_add_func("/connection/drain/quiet", test_drain_quiet);
+	g_test_add_func("/connection/drain/after-quiet",
+			test_drain_after_quiet);
 	g_test_add_func("/connection/drain/stuck", test_drain_stuck);
 	g_test_add_func("/connection/stuck", test_stuck);
 	return g_test_run();
