@@ -209,10 +209,12 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
-	if (daemon.options.check)
-		return check_host(&daemon.options) && !ferror(stdout)
-			       ? EXIT_SUCCESS
-			       : EXIT_FAILURE;
+	if (daemon.options.check) {
+		bool ready = check_host(&daemon.options) && !ferror(stdout);
+
+		g_free(daemon.options.pidfile);
+		return ready ? EXIT_SUCCESS : EXIT_FAILURE;
+	}
 	signals_block();
 	daemon.loop = g_main_loop_new(NULL, FALSE);
 	if (!start(&daemon, &error)) {

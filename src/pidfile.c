@@ -68,17 +68,11 @@ static void refuse_content(const char *path, GError **error)
 		  path);
 }
 
-static bool lock(int fd, const char *path, GError **error)
+static bool lock(int fd)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
-		return true;
-	if (errno == EAGAIN || errno == EACCES)
-		refuse_locked(fd, path, error);
-	else
-		error_set_errno(error, "cannot lock PID file '%s'", path);
-	return false;
+	return fcntl(fd, F_OFD_SETLK, &whole) == 0;
 }
 
 /* Of the lock that keeps us out. */
@@ -122,6 +116,15 @@ static bool write_number(int fd)
 	return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n;
 }
 
+/* `errno` says why it could not be locked, or replaced. */
+static void refuse_lock(int fd, const char *path, GError **error)
+{
+	if (is_locked(fd))
+		refuse_locked(fd, path, error);
+	else
+		error_set_errno(error, "cannot lock PID file '%s'", path);
+}
+
 /* Another kind of lock keeps a second starter from removing the file that the
  * first has made meanwhile. Whoever can read the file can have that one, too,
  * so it is waited for, and not for ever. */
@@ -141,6 +144,8 @@ static bool make_way(int fd, const char *path)
 	if (lock_type(fd) == F_UNLCK)
 		return true;
 	keep_others_out(fd);
+	if (is_locked(fd)) /* by one that was faster */
+		return false;
 	return !is_still(fd, path) || unlink(path) == 0;
 }
 
@@ -154,11 +159,12 @@ bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
 			refuse_unwritable(path, error);
 			return false;
 		}
-		if (!lock(fd, path, error)) {
-			if (!make_way(fd, path))
-				return false;
-			g_clear_error(error);
-			continue;
+		if (!lock(fd)) {
+			if ((errno == EAGAIN || errno == EACCES) &&
+			    make_way(fd, path))
+				continue;
+			refuse_lock(fd, path, error);
+			return false;
 		}
 		/* The last owner may have removed it while we waited. */
 		if (!is_still(fd, path))
