@@ -46,9 +46,11 @@ bool multipath_was_fenced(Multipath *m, size_t first)
 {
 	bool fenced;
 
-	if (multipath_count(m, OUTCOME_GOOD, NULL) +
-		    multipath_count(m, OUTCOME_UNKNOWN, NULL) ==
-	    1)
+	/* On one path alone it cannot have come in between. */
+	if (multipath_count(m, OUTCOME_CONFLICT, NULL) == 0 &&
+	    multipath_count(m, OUTCOME_GOOD, NULL) +
+			    multipath_count(m, OUTCOME_UNKNOWN, NULL) ==
+		    1)
 		return false;
 	/* Late is when it matters: a path that hung gave the time. */
 	m->must = true;

@@ -27,7 +27,8 @@ Hold multipath_known_hold(const Multipath *m, const MultipathdAnswer *known)
 
 bool multipath_is_by(const ScsiPrReservation *reservation, const Hold *hold)
 {
-	return hold->held && reservation->held &&
+	/* The key is 0 where all registrants hold: that is not by us alone. */
+	return hold->held && reservation->held && hold->key &&
 	       hold->key == reservation->key &&
 	       (!hold->type || hold->type == reservation->type);
 }

@@ -60,7 +60,7 @@ static void answer_again(const Multipath *m, Outcome outcome)
  * nothing of our own may be done with a key that the guest has only named. */
 static bool is_our_key(const Multipath *m, const MultipathdAnswer *known)
 {
-	return known->result == MULTIPATHD_OK &&
+	return known->result == MULTIPATHD_OK && known->key &&
 	       known->key == m->parameters.reservation_key;
 }
 

@@ -49,7 +49,7 @@ bool multipath_read_reservation(Multipath *m, size_t i,
 }
 
 /* The same down any path, until one says GOOD. */
-static bool read_anywhere(Multipath *m, uint8_t service_action, size_t length,
+static bool read_in_order(Multipath *m, uint8_t service_action, size_t length,
 			  Command **ret_answer)
 {
 	/* Not those that could not be reached a moment ago. */
@@ -68,6 +68,18 @@ static bool read_anywhere(Multipath *m, uint8_t service_action, size_t length,
 			command_free(*ret_answer);
 		}
 	return false;
+}
+
+static bool read_anywhere(Multipath *m, uint8_t service_action, size_t length,
+			  Command **ret_answer)
+{
+	bool before = m->until_one;
+	bool got;
+
+	m->until_one = true;
+	got = read_in_order(m, service_action, length, ret_answer);
+	m->until_one = before;
+	return got;
 }
 
 bool multipath_read_anywhere(Multipath *m, ScsiPrReservation *ret_reservation)

@@ -166,9 +166,9 @@ static bool was_unregistered(const Multipath *m)
 
 /* Then it holds nothing by us: a reservation with the key that we remember is
  * another host's. */
-static void forget_hold(const Multipath *m)
+static void forget_hold(const Multipath *m, const MultipathdAnswer *before)
 {
-	if (!m->world->hold_get(m->world->data).held)
+	if (!before->key && !m->world->hold_get(m->world->data).held)
 		return;
 	m->world->hold_set(m->world->data, (Hold) { .held = false });
 	multipath_tell(m, MULTIPATHD_UNSET_HOLD);
@@ -200,7 +200,7 @@ static void settle(Multipath *m, size_t i, const MultipathdAnswer *before)
 	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
 			       "paths that come back may not be registered");
 	if (is_new)
-		forget_hold(m);
+		forget_hold(m, before);
 	else
 		follow_key(m, i, before);
 	register_late(m);
