@@ -20,7 +20,7 @@ typedef struct Poller Poller;
 typedef struct Watch {
 	int fd; /* borrowed */
 	void (*ready)(struct Watch *watch, uint32_t events);
-	uint32_t events; /* EPOLL* that it waits for now */
+	uint32_t events; /* EPOLL* that it waits for */
 } Watch;
 
 /* Attached to the default main context. NULL with *error set on failure. */

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,15 +19,16 @@
 
 #include "error.h"
 #include "fd.h"
+#include "file-lock.h"
 #include "killed.h"
 #include "peer.h"
 
 /* Bursts of connects must not fail; the kernel cuts it to somaxconn. */
 #define BACKLOG 4096
 
-/* How often, and at what interval in microseconds, to try for the lock. */
-#define LOCK_TRIES 300
-#define LOCK_PAUSE 10000
+/* How long to wait for another starter to finish, in milliseconds: signals are
+ * blocked, so a lock that somebody keeps must not hold us for good. */
+#define LOCK_PATIENCE 3000
 
 static bool set_nonblocking(int fd, GError **error)
 {
@@ -83,8 +83,10 @@ static bool enter_directory(const char *path, int *ret_back, GError **error)
 		*ret_back = g_steal_fd(&back);
 		return true;
 	}
-	error_set_errno(error, "cannot enter the socket's directory '%s'",
-			directory);
+	error_set(error,
+		  "cannot enter the socket's directory '%s': %s; create it, or "
+		  "choose another path with -k",
+		  directory, g_strerror(errno));
 	return false;
 }
 
@@ -97,18 +99,6 @@ static bool is_same_file(int fd, const char *name)
 	       open_file.st_ino == named_file.st_ino;
 }
 
-/* Waits for another starter to finish, for a time: signals are blocked, so a
- * lock that somebody keeps must not hold us for good. */
-static bool lock_in_time(int fd)
-{
-	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
-		if (errno != EWOULDBLOCK || tries == LOCK_TRIES)
-			return false;
-		g_usleep(LOCK_PAUSE);
-	}
-	return true;
-}
-
 /* The file goes away again, so the lock counts only where the name still
  * belongs to the file that was locked. */
 static int take_lock(const char *name, const char *path, GError **error)
@@ -117,7 +107,7 @@ static int take_lock(const char *name, const char *path, GError **error)
 		autofd fd = open(
 			name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-		if (fd < 0 || !lock_in_time(fd)) {
+		if (fd < 0 || !file_lock(fd, LOCK_PATIENCE)) {
 			error_set_errno(error,
 					"cannot lock '%s' beside socket '%s'",
 					name, path);

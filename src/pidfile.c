@@ -10,17 +10,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "fd.h"
+#include "file-lock.h"
 #include "killed.h"
 
-/* How often, and at what interval in microseconds, to try for a lock. */
-#define TRIES 100
-#define PAUSE 10000
+/* For another starter to finish, in milliseconds. */
+#define PATIENCE 1000
 
 static bool is_still(int fd, const char *path)
 {
@@ -122,17 +121,10 @@ static void refuse_lock(int fd, const char *path, GError **error)
 	if (is_locked(fd))
 		refuse_locked(fd, path, error);
 	else
-		error_set_errno(error, "cannot lock PID file '%s'", path);
-}
-
-/* Another kind of lock keeps a second starter from removing the file that the
- * first has made meanwhile. Whoever can read the file can have that one, too,
- * so it is waited for, and not for ever. */
-static void keep_others_out(int fd)
-{
-	for (int tries = 0; tries < TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0;
-	     tries++)
-		g_usleep(PAUSE);
+		error_set(error,
+			  "cannot lock PID file '%s': %s; remove it, or choose "
+			  "another with -f",
+			  path, g_strerror(errno));
 }
 
 /* Removes the file where the lock on it is no instance's: a reader's, or a
@@ -143,7 +135,10 @@ static bool make_way(int fd, const char *path)
 		return false;
 	if (lock_type(fd) == F_UNLCK)
 		return true;
-	keep_others_out(fd);
+	/* Another kind of lock keeps a second starter from removing the file
+	 * that the first has made meanwhile. Whoever can read the file can keep
+	 * that one, too, so we go on without it. */
+	(void)file_lock(fd, PATIENCE);
 	if (is_locked(fd)) /* by one that was faster */
 		return false;
 	return !is_still(fd, path) || unlink(path) == 0;
