@@ -55,7 +55,7 @@ PROCESSOR = $(eval PROCESSOR := $$(firstword $$(subst -, ,$$(shell \
 CLIENT_LIBS = $(eval CLIENT_LIBS := $$(shell \
 	$(PKG_CONFIG) --libs $(CLIENT_PACKAGES)))$(CLIENT_LIBS)
 
-ALL_CPPFLAGS := -D_GNU_SOURCE -Iinclude -DVERSION='"$(VERSION)"' \
+ALL_CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc -DVERSION='"$(VERSION)"' \
 	-DRUNSTATEDIR='"$(runstatedir)"' \
 	-DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_70 \
 	-DGLIB_VERSION_MAX_ALLOWED=GLIB_VERSION_2_70 $(CPPFLAGS)
@@ -64,10 +64,10 @@ ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(CONTROL_FLOW_$(PROCESSOR)) \
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_FLAGS) \
 	$(LDFLAGS)
 
-DAEMON_SOURCES := $(wildcard src/*.c src/multipath/*.c)
+DAEMON_SOURCES := $(filter-out src/client/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 CLIENT_SOURCES := $(wildcard src/client/*.c)
 # What the client shares with the daemon: the pure modules.
-SHARED_SOURCES := src/scsi.c src/scsi-names.c src/wire.c
+SHARED_SOURCES := $(wildcard src/scsi/*.c)
 
 # One short line per command, unless it is asked for (V=1) or silenced (-s).
 V ?= 0
@@ -78,8 +78,8 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 DAEMON_OBJECTS := $(call objects,$(DAEMON_SOURCES))
 CLIENT_OBJECTS := $(call objects,$(CLIENT_SOURCES) $(SHARED_SOURCES))
 # The fake back end takes the place of the real ones.
-FAKE_OBJECTS := $(filter-out $(BUILD)/obj/src/backend-scsi.o \
-	$(BUILD)/obj/src/backend-multipath.o,$(DAEMON_OBJECTS)) \
+FAKE_OBJECTS := $(filter-out $(BUILD)/obj/src/device/backend-scsi.o \
+	$(BUILD)/obj/src/multipath/backend-multipath.o,$(DAEMON_OBJECTS)) \
 	$(call objects,$(wildcard tests/fake/*.c))
 # Unit tests link everything but main().
 MODULE_OBJECTS := $(filter-out $(BUILD)/obj/src/main.o,$(DAEMON_OBJECTS))

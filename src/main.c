@@ -8,22 +8,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "account.h"
-#include "backend.h"
-#include "check.h"
-#include "daemonize.h"
-#include "descriptors.h"
-#include "error.h"
-#include "listen.h"
-#include "log.h"
-#include "multipath/broker.h"
-#include "notify.h"
-#include "options.h"
-#include "pidfile.h"
-#include "privileges.h"
-#include "room.h"
-#include "server.h"
-#include "signals.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "check/check.h"
+#include "device/backend.h"
+#include "multipath/broker/broker.h"
+#include "process/account.h"
+#include "process/daemonize.h"
+#include "process/descriptors.h"
+#include "process/listen.h"
+#include "process/notify.h"
+#include "process/options.h"
+#include "process/pidfile.h"
+#include "process/privileges.h"
+#include "process/signals.h"
+#include "serve/server.h"
+#include "threads/room.h"
 
 /* How long a stopping helper answers what it has taken, in microseconds;
  * libvirt kills it after about 10 s. */

@@ -2,7 +2,7 @@
 /*
  * The conversation with the helper: who is there, what may be answered.
  */
-#include "client/connection.h"
+#include "connection.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "bytes.h"
-#include "client/transfer.h"
-#include "fd.h"
-#include "scsi.h"
+#include "base/bytes.h"
+#include "base/fd.h"
+#include "scsi/scsi.h"
+#include "transfer.h"
 
 static bool is_socket(const char *path)
 {

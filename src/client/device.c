@@ -2,12 +2,12 @@
 /*
  * Opening DEVICE.
  */
-#include "client/device.h"
+#include "device.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
-#include "client/exit-status.h"
+#include "exit-status.h"
 
 /* O_NONBLOCK: a drive without a medium can be opened, and no FIFO blocks. */
 #define FLAGS (O_NONBLOCK | O_NOCTTY | O_CLOEXEC)

@@ -2,9 +2,9 @@
 /*
  * From a SCSI status, a sense key or an errno to an exit status. Pure.
  */
-#include "client/exit-status.h"
+#include "exit-status.h"
 
-#include "scsi.h"
+#include "scsi/scsi.h"
 
 G_DEFINE_QUARK(client - error - quark, client_error)
 

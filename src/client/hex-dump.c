@@ -2,7 +2,7 @@
 /*
  * Hex dumps.
  */
-#include "client/hex-dump.h"
+#include "hex-dump.h"
 
 #define PER_LINE 16
 

@@ -3,10 +3,10 @@
  * Commands, outcomes and answers as JSON. Keys are strings: they have 64 bits,
  * and most readers of JSON keep 53 of them.
  */
-#include "client/json-report.h"
+#include "json-report.h"
 
-#include "client/transport-id.h"
-#include "scsi.h"
+#include "scsi/scsi.h"
+#include "transport-id.h"
 
 void json_report_command(JsonWriter *json, const uint8_t *cdb)
 {

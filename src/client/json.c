@@ -2,11 +2,11 @@
 /*
  * JSON, one member a line.
  */
-#include "client/json.h"
+#include "json.h"
 
 #include <string.h>
 
-#include "client/number.h"
+#include "number.h"
 
 void json_init(JsonWriter *json, GString *text)
 {

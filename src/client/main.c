@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "client/exit-status.h"
-#include "client/options.h"
-#include "client/run.h"
+#include "exit-status.h"
+#include "options.h"
+#include "run.h"
 
 /* Where a standard descriptor is closed, the device would be opened in its
  * place, and printed to. The wrong access mode keeps the error of using it. */

@@ -3,7 +3,7 @@
  * Numbers as people type them. strtoull() skips blanks and takes signs, so
  * what it is given has been looked at before.
  */
-#include "client/number.h"
+#include "number.h"
 
 #include <errno.h>
 #include <stdlib.h>

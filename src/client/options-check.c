@@ -4,9 +4,9 @@
  * the device can judge is left to the device: this client is a means of
  * testing devices, too.
  */
-#include "client/options-check.h"
+#include "options-check.h"
 
-#include "client/exit-status.h"
+#include "exit-status.h"
 
 static bool contradiction(GError **error, const char *message)
 {

@@ -2,7 +2,7 @@
 /*
  * The text of --help; qemu-pr-client(8) tells the rest.
  */
-#include "client/options.h"
+#include "options.h"
 
 static const char help[] =
 	"Usage: qemu-pr-client [OPTION]... DEVICE\n"

@@ -3,13 +3,13 @@
  * The table of all options: what each is called and what it does to the
  * draft. The hard rule: everything about an option is in its line.
  */
-#include "client/options-rules.h"
+#include "options-rules.h"
 
 #include <string.h>
 #include <sys/un.h>
 
-#include "client/number.h"
-#include "wire.h"
+#include "number.h"
+#include "scsi/wire.h"
 
 #define SECONDS_MAX 86400
 

@@ -3,14 +3,14 @@
  * The command line, read by getopt from the table in options-rules.c. What the
  * options mean together is decided in options-check.c.
  */
-#include "client/options.h"
+#include "options.h"
 
 #include <getopt.h>
 #include <string.h>
 
-#include "client/exit-status.h"
-#include "client/options-rules.h"
-#include "wire.h"
+#include "exit-status.h"
+#include "options-rules.h"
+#include "scsi/wire.h"
 
 /* Long options return 256 + their place in the table. */
 #define LONG_BASE 256

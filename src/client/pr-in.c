@@ -3,10 +3,10 @@
  * Decoding the answers. Every function compares with what is there before it
  * reads.
  */
-#include "client/pr-in.h"
+#include "pr-in.h"
 
-#include "bytes.h"
-#include "scsi.h"
+#include "base/bytes.h"
+#include "scsi/scsi.h"
 
 #define KEY_SIZE         8
 #define RESERVATION_SIZE 16

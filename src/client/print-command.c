@@ -3,12 +3,12 @@
  * Commands and their outcome as text: what --verbose shows, and what is said
  * when a command fails.
  */
-#include "client/print.h"
+#include "print.h"
 
 #include <string.h>
 
-#include "client/hex-dump.h"
-#include "scsi.h"
+#include "hex-dump.h"
+#include "scsi/scsi.h"
 
 /* "READ KEYS" as "Read keys". */
 static void append_sentence(GString *text, const char *name)

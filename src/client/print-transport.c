@@ -2,12 +2,12 @@
 /*
  * TransportIDs for people, in sg_persist's words.
  */
-#include "client/print-transport.h"
+#include "print-transport.h"
 
-#include "bytes.h"
-#include "client/hex-dump.h"
-#include "client/print.h"
-#include "client/transport-id.h"
+#include "base/bytes.h"
+#include "hex-dump.h"
+#include "print.h"
+#include "transport-id.h"
 
 #define INDENT       "        "
 #define BYTES_INDENT "      "

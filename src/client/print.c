@@ -3,12 +3,12 @@
  * Answers to PERSISTENT RESERVE IN as text. The words and the indentation are
  * sg_persist's: other people's scripts look for them.
  */
-#include "client/print.h"
+#include "print.h"
 
-#include "client/hex-dump.h"
-#include "client/print-transport.h"
-#include "scsi.h"
-#include "wire.h"
+#include "hex-dump.h"
+#include "print-transport.h"
+#include "scsi/scsi.h"
+#include "scsi/wire.h"
 
 static void print_list_header(GString *text, const PrInList *list)
 {

@@ -2,11 +2,11 @@
 /*
  * Options to bytes. What the standard calls reserved stays zero.
  */
-#include "client/request.h"
+#include "request.h"
 
-#include "bytes.h"
-#include "client/exit-status.h"
-#include "scsi.h"
+#include "base/bytes.h"
+#include "exit-status.h"
+#include "scsi/scsi.h"
 
 /* REGISTER AND MOVE, byte 17 of the list. */
 #define MOVE_UNREG 0x02

@@ -4,17 +4,17 @@
  * failure of one ends the run with a GError; a command that the device refuses
  * is no failure of ours, but a result.
  */
-#include "client/run.h"
+#include "run.h"
 
-#include "client/connection.h"
-#include "client/device.h"
-#include "client/json-report.h"
-#include "client/json.h"
-#include "client/pr-in.h"
-#include "client/print.h"
-#include "client/request.h"
-#include "fd.h"
-#include "scsi.h"
+#include "base/fd.h"
+#include "connection.h"
+#include "device.h"
+#include "json-report.h"
+#include "json.h"
+#include "pr-in.h"
+#include "print.h"
+#include "request.h"
+#include "scsi/scsi.h"
 
 typedef struct Run {
 	const ClientOptions *options;

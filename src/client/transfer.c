@@ -3,7 +3,7 @@
  * Bytes to the helper and from it. Every wait is a poll() with what is left of
  * the time; every message names the socket and says what to do.
  */
-#include "client/transfer.h"
+#include "transfer.h"
 
 #include <errno.h>
 #include <poll.h>

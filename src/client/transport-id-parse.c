@@ -3,13 +3,13 @@
  * TransportIDs from the text that a person types. Each form has its function,
  * which fills a zeroed buffer and tells how much of it is used.
  */
-#include "client/transport-id.h"
+#include "transport-id.h"
 
 #include <string.h>
 
-#include "bytes.h"
-#include "client/number.h"
-#include "client/transport-layout.h"
+#include "base/bytes.h"
+#include "number.h"
+#include "transport-layout.h"
 
 /* RFC 3720 3.2.6: an iSCSI name has at most 223 bytes. */
 #define ISCSI_NAME_MAX 223

@@ -3,13 +3,13 @@
  * TransportIDs from bytes, and to text: what a device answers to READ FULL
  * STATUS. The other direction is in transport-id-parse.c.
  */
-#include "client/transport-id.h"
+#include "transport-id.h"
 
 #include <string.h>
 
-#include "bytes.h"
-#include "client/number.h"
-#include "client/transport-layout.h"
+#include "base/bytes.h"
+#include "number.h"
+#include "transport-layout.h"
 
 static const TransportLayout layouts[] = {
 	{ TRANSPORT_FCP, "fcp", 8, 8 },

@@ -3,14 +3,14 @@
  * Where TransportIDs come from. Reads a bounded amount, so that a wrong file
  * name is an error and not a memory hog.
  */
-#include "client/transport-list.h"
+#include "transport-list.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "client/exit-status.h"
-#include "client/transport-id.h"
+#include "exit-status.h"
+#include "transport-id.h"
 
 /* Room for far more IDs than a parameter list of 8192 bytes can hold. */
 #define TEXT_MAX 65536

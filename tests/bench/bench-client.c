@@ -33,9 +33,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bytes.h"
-#include "scsi.h"
-#include "wire.h"
+#include "base/bytes.h"
+#include "scsi/scsi.h"
+#include "scsi/wire.h"
 
 #define ALLOCATION_LENGTH 256
 #define LATENCIES_MAX     4000000

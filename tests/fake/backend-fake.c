@@ -18,8 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend.h"
-#include "sg-result.h"
+#include "device/backend.h"
+#include "device/sg-result.h"
 
 #define SCRIPT_MAX (3 * WIRE_DATA_MAX)
 

@@ -11,7 +11,7 @@
 #include "client/transport-id.h"
 #include "client/transport-list.h"
 #include "fuzz.h"
-#include "scsi.h"
+#include "scsi/scsi.h"
 
 /* Nothing that could steer a terminal. */
 static void assert_printable(const GString *text)

@@ -4,7 +4,7 @@
  * a yes to the question for it, and is the one that was written.
  */
 #include "fuzz.h"
-#include "multipath/multipathd.h"
+#include "multipath/host/multipathd.h"
 
 static void assert_key(const MultipathdAnswer *answer, const char *text)
 {

@@ -4,7 +4,7 @@
  * names of what they say.
  */
 #include "fuzz.h"
-#include "scsi.h"
+#include "scsi/scsi.h"
 
 static void assert_name(const char *name)
 {

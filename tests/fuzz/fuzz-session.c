@@ -10,9 +10,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
+#include "conversation/session.h"
 #include "fuzz.h"
-#include "session.h"
 
 enum {
 	STEP_EOF = 0xff,

@@ -3,8 +3,8 @@
  * Whatever a driver reports, the answer is one that QEMU survives: GOOD only
  * where everything is, and never more bytes than were asked for.
  */
+#include "device/sg-result.h"
 #include "fuzz.h"
-#include "sg-result.h"
 
 static bool is_good(const sg_io_hdr_t *io)
 {

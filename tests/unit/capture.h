@@ -8,7 +8,7 @@
 
 #include <sys/mman.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "testing.h"
 
 typedef struct Capture {

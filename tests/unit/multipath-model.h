@@ -8,9 +8,9 @@
 #ifndef MULTIPATH_MODEL_H
 #define MULTIPATH_MODEL_H
 
-#include "bytes.h"
-#include "multipath/policy.h"
-#include "multipath/step.h"
+#include "base/bytes.h"
+#include "multipath/policy/policy.h"
+#include "multipath/policy/step.h"
 #include "testing.h"
 
 #define OURS    3

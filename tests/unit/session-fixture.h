@@ -6,9 +6,9 @@
 #ifndef SESSION_FIXTURE_H
 #define SESSION_FIXTURE_H
 
-#include "session.h"
+#include "conversation/session.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "testing.h"
 
 #define OUT_LENGTH 24

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "scsi.h"
+#include "scsi/scsi.h"
 
 static void test_errno(void)
 {

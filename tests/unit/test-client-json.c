@@ -8,7 +8,7 @@
 
 #include "client/json-report.h"
 #include "client/number.h"
-#include "scsi.h"
+#include "scsi/scsi.h"
 
 static void check_text(const char *value, size_t size, const char *expected)
 {

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "client/exit-status.h"
 #include "client/number.h"
 #include "client/request.h"

@@ -11,7 +11,7 @@
 #include "client/json-report.h"
 #include "client/number.h"
 #include "client/print.h"
-#include "scsi.h"
+#include "scsi/scsi.h"
 
 typedef struct Fixture {
 	uint8_t *bytes;

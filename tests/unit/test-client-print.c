@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "client/number.h"
-#include "scsi.h"
+#include "scsi/scsi.h"
 
 /* `hex` may have blanks in it. The string is the caller's. */
 static PrInAnswer answer_of(uint8_t action, const char *hex, size_t allocation)

@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fd.h"
-#include "scsi.h"
+#include "base/fd.h"
+#include "scsi/scsi.h"
 
 /* Longer than any machine needs, so that only a fault ends it. */
 #define PATIENCE ((gint64)30 * 1000 * 1000)

@@ -7,15 +7,15 @@
 #ifndef WORKER_FIXTURE_H
 #define WORKER_FIXTURE_H
 
-#include "worker.h"
+#include "work/worker.h"
 
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#include "backend.h"
-#include "disposal.h"
+#include "device/backend.h"
 #include "looping.h"
+#include "threads/disposal.h"
 
 /* Commands that the back ends below execute at a time on one device. */
 #define THREADS 4

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The credentials that the kernel noted when the client connected. They are
+ * for the log only: no decision of the helper depends on them.
+ */
+#include "base/peer.h"
+
+#include <fcntl.h>
+#include <glib.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+
+static void comm_get(pid_t pid, char *ret_comm, size_t size)
+{
+	char path[32];
+	ssize_t n = 0;
+	autofd fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read(fd, ret_comm, size - 1);
+	if (n <= 0)
+		ret_comm[0] = '?';
+	ret_comm[MAX(n, 1)] = '\0';
+	ret_comm[strcspn(ret_comm, "\n")] = '\0';
+}
+
+void peer_get(int socket, Peer *ret_peer)
+{
+	struct ucred credentials = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	socklen_t length = sizeof(credentials);
+
+	getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
+	*ret_peer = (Peer) {
+		.pid = credentials.pid,
+		.uid = credentials.uid,
+		.gid = credentials.gid,
+	};
+	comm_get(credentials.pid, ret_peer->comm, sizeof(ret_peer->comm));
+}

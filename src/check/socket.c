@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who has the socket, and whom its permissions let in.
+ */
+#include "socket.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/peer.h"
+#include "scsi/wire.h"
+
+/* For the one who serves to say the first word, in seconds. */
+#define PATIENCE 5
+
+static char *user_name(uid_t uid)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	return user ? g_strdup(user->pw_name) : g_strdup_printf("%u", uid);
+}
+
+static char *group_name(gid_t gid)
+{
+	const struct group *group = getgrgid(gid);
+
+	return group ? g_strdup(group->gr_name) : g_strdup_printf("%u", gid);
+}
+
+/* To connect is to write, as the kernel sees it. */
+static char *who_may_connect(const struct stat *status)
+{
+	g_autofree char *user = user_name(status->st_uid);
+	g_autofree char *group = group_name(status->st_gid);
+	const char *who = status->st_mode & S_IWGRP ? " and the group " : "";
+
+	if (status->st_mode & S_IWOTH)
+		return g_strdup("everybody");
+	return g_strconcat("root", strcmp(user, "root") ? ", " : "",
+			   strcmp(user, "root") ? user : "", who,
+			   who[0] ? group : "", NULL);
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval patience = { .tv_sec = PATIENCE };
+	autofd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -1;
+	return g_steal_fd(&fd);
+}
+
+static void check_served(Check *check, const struct stat *status, int socket)
+{
+	const char *path = check->options->socket_path;
+	g_autofree char *who = who_may_connect(status);
+	uint8_t features[WIRE_FEATURES_SIZE];
+	Peer peer;
+
+	peer_get(socket, &peer);
+	if (recv(socket, features, sizeof(features), MSG_WAITALL) !=
+	    sizeof(features))
+		check_fix(check,
+			  "socket %s: process %d (%s) does not answer there; "
+			  "see its log, restart it",
+			  path, (int)peer.pid, peer.comm);
+	else
+		check_ok("socket %s: served by process %d (%s) of user %u; "
+			 "mode %03o, so %s may connect",
+			 path, (int)peer.pid, peer.comm, peer.uid,
+			 status->st_mode & 07777u, who);
+}
+
+static void check_unserved(Check *check)
+{
+	const char *path = check->options->socket_path;
+
+	if (errno == ECONNREFUSED)
+		check_ok("socket %s: left by a dead process; the next start "
+			 "takes it over",
+			 path);
+	else if (errno == EACCES)
+		check_fix(check,
+			  "socket %s: you may not connect, and who runs QEMU "
+			  "has to; --socket-mode=, --socket-group= or "
+			  "SocketGroup= in the socket unit lets a group in",
+			  path);
+	else
+		check_fix(check,
+			  "socket %s: cannot connect: %s; restart who "
+			  "serves it",
+			  path, strerror(errno));
+}
+
+static void check_free(Check *check)
+{
+	const char *path = check->options->socket_path;
+	g_autofree char *directory = g_path_get_dirname(path);
+
+	if (access(directory, W_OK | X_OK) == 0)
+		check_ok("socket %s: free", path);
+	else
+		check_fix(check,
+			  "socket %s: '%s' cannot be written to: %s; create "
+			  "it, start as root, or choose another with -k",
+			  path, directory, strerror(errno));
+}
+
+void check_socket(Check *check)
+{
+	const char *path = check->options->socket_path;
+	struct stat status;
+	autofd socket = -1;
+
+	if (lstat(path, &status) < 0) {
+		check_free(check);
+	} else if (!S_ISSOCK(status.st_mode)) {
+		check_fix(check,
+			  "socket %s: is no socket; remove it, or "
+			  "choose another path with -k",
+			  path);
+	} else {
+		socket = connect_to(path);
+		if (socket >= 0)
+			check_served(check, &status, socket);
+		else
+			check_unserved(check);
+	}
+}

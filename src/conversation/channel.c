@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The socket's side of a session. The hard rule: nothing here blocks, whatever
+ * the client sent along, but for the one wait that a thread asks for.
+ */
+#include "conversation/channel.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "device/backend.h"
+#include "threads/disposal.h"
+#include "threads/room.h"
+
+/* Else recvmsg() would drop a byte sent with MSG_OOB, and close the descriptors
+ * that came with it, which may block. */
+static void take_urgent_bytes_in_line(int socket)
+{
+	int yes = 1;
+
+	setsockopt(socket, SOL_SOCKET, SO_OOBINLINE, &yes, sizeof(yes));
+}
+
+void channel_init(Channel *channel, int socket, Lanes *lanes)
+{
+	struct timeval patience = { .tv_usec = CHANNEL_PATIENCE };
+
+	channel->socket = socket;
+	channel->lanes = lanes;
+	channel->proven = false;
+	session_init(&channel->session);
+	peer_get(socket, &channel->peer);
+	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience,
+		   sizeof(patience));
+	take_urgent_bytes_in_line(socket);
+}
+
+/* Hands the descriptors of one message to the session, or disposes of them. */
+static void take_descriptors(Channel *channel, int *fds, size_t count)
+{
+	size_t taken = session_take_descriptors(&channel->session, fds, count);
+
+	channel->proven &= taken == count;
+	for (size_t i = taken; i < count; i++)
+		disposal_close(channel->lanes, &fds[i]);
+}
+
+static void take_control(Channel *channel, struct msghdr *message)
+{
+	int fds[ROOM_MESSAGE_DESCRIPTORS];
+	struct cmsghdr *header;
+	size_t count;
+
+	for (header = CMSG_FIRSTHDR(message); header;
+	     header = CMSG_NXTHDR(message, header)) {
+		if (header->cmsg_level != SOL_SOCKET ||
+		    header->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(header), count * sizeof(int));
+		take_descriptors(channel, fds, count);
+	}
+	if (message->msg_flags & MSG_CTRUNC)
+		session_descriptors_lost(&channel->session);
+}
+
+bool channel_receive(Channel *channel, uint8_t *bytes, size_t size, int flags)
+{
+	union {
+		char bytes[CMSG_SPACE(ROOM_MESSAGE_DESCRIPTORS * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec run = { .iov_base = bytes, .iov_len = size };
+	struct msghdr message = {
+		.msg_iov = &run,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t n;
+
+	n = recvmsg(channel->socket, &message, MSG_CMSG_CLOEXEC | flags);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		session_eof(&channel->session);
+		return true;
+	}
+	take_control(channel, &message);
+	session_advance(&channel->session, (size_t)n);
+	return true;
+}
+
+bool channel_transmit(Channel *channel, const uint8_t *bytes, size_t size)
+{
+	ssize_t n =
+		send(channel->socket, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n < 0)
+		session_eof(&channel->session);
+	else
+		session_advance(&channel->session, (size_t)n);
+	return true;
+}
+
+Command *channel_take_command(Channel *channel)
+{
+	Command *command = session_steal_command(&channel->session);
+
+	command->peer = channel->peer;
+	command->arrival = g_get_monotonic_time();
+	return command;
+}
+
+Command *channel_next(Channel *channel, Command *command)
+{
+	Session *session = &channel->session;
+	uint8_t *bytes;
+	size_t size;
+
+	session_answer(session, command);
+	if (session_wants(session, &bytes, &size) != SESSION_WANTS_READ ||
+	    !channel_receive(channel, bytes, size, 0) ||
+	    session_wants(session, &bytes, &size) != SESSION_WANTS_ANSWER ||
+	    !backend_select(session->command))
+		return NULL;
+	return channel_take_command(channel);
+}
+
+void channel_shut_out(Channel *channel)
+{
+	shutdown(channel->socket, SHUT_RD);
+}

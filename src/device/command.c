@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A command's birth, answer and end. The hard rule: the reply never carries
+ * more than the client asked for, and nothing at all for PERSISTENT RESERVE
+ * OUT; QEMU aborts the whole virtual machine otherwise.
+ */
+#include "device/command.h"
+
+#include <glib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fd.h"
+
+const ScsiSense sense_not_sent = { SCSI_SENSE_ABORTED_COMMAND, 0x2e, 0x01 };
+const ScsiSense sense_outcome_unknown = { SCSI_SENSE_ABORTED_COMMAND, 0x2e,
+					  0x02 };
+const ScsiSense sense_no_resources = { SCSI_SENSE_ABORTED_COMMAND, 0x55, 0x03 };
+const ScsiSense sense_no_scsi_device = { SCSI_SENSE_ABORTED_COMMAND, 0x00,
+					 0x06 };
+const ScsiSense sense_no_path = { SCSI_SENSE_ABORTED_COMMAND, 0x05, 0x00 };
+const ScsiSense sense_not_supported = { SCSI_SENSE_ILLEGAL_REQUEST, 0x20,
+					0x00 };
+
+Command *command_new(const uint8_t cdb[WIRE_CDB_SIZE], const ScsiPrCdb *pr,
+		     int fd)
+{
+	return command_renew(NULL, cdb, pr, fd);
+}
+
+Command *command_renew(Command *old, const uint8_t cdb[WIRE_CDB_SIZE],
+		       const ScsiPrCdb *pr, int fd)
+{
+	Command *command = old ? old : g_new(Command, 1);
+
+	if (old)
+		fd_clear(&old->fd);
+	memset(command, 0, offsetof(Command, data));
+	/* A device that transfers less than it claims must not send another
+	 * client's bytes. More than this is never sent. */
+	if (pr->opcode == SCSI_PERSISTENT_RESERVE_IN)
+		memset(command->data, 0, pr->length);
+	memcpy(command->cdb, cdb, WIRE_CDB_SIZE);
+	command->pr = *pr;
+	command->fd = fd;
+	return command;
+}
+
+void command_free(Command *command)
+{
+	if (!command)
+		return;
+	fd_clear(&command->fd);
+	g_free(command);
+}
+
+Command *command_new_substitute(const Command *command)
+{
+	Command *substitute = command_new(command->cdb, &command->pr, -1);
+
+	substitute->peer = command->peer;
+	substitute->connection = command->connection;
+	substitute->arrival = command->arrival;
+	substitute->backend = command->backend;
+	substitute->queue_key = command->queue_key;
+	substitute->block = command->block;
+	substitute->major = command->major;
+	substitute->minor = command->minor;
+	/* What a log line says of an OUT is in its parameter list, which does
+	 * not change while the device works on it. */
+	if (command->pr.opcode == SCSI_PERSISTENT_RESERVE_OUT)
+		memcpy(substitute->data, command->data, command->pr.length);
+	return substitute;
+}
+
+size_t command_pack(Command *command)
+{
+	wire_reply_put(command->header, &command->reply);
+	return WIRE_REPLY_SIZE + command->reply.size;
+}
+
+void command_refuse(Command *command, ScsiSense sense, const char *reason, ...)
+{
+	va_list arguments;
+
+	command->from_device = false;
+	command->answered = g_get_monotonic_time();
+	command->reply.status = SCSI_CHECK_CONDITION;
+	command->reply.size = 0;
+	scsi_sense_put(command->reply.sense, WIRE_SENSE_SIZE, sense);
+	va_start(arguments, reason);
+	vsnprintf(command->reason, sizeof(command->reason), reason, arguments);
+	va_end(arguments);
+}
+
+void command_answer(Command *command, uint8_t status, const uint8_t *sense,
+		    size_t sense_length, size_t transferred)
+{
+	WireReply *reply = &command->reply;
+
+	g_assert(sense_length <= WIRE_SENSE_SIZE);
+	command->from_device = true;
+	command->answered = g_get_monotonic_time();
+	reply->status = status;
+	reply->size = 0;
+	memset(reply->sense, 0, WIRE_SENSE_SIZE);
+	if (sense_length > 0)
+		memcpy(reply->sense, sense, sense_length);
+	if (status == SCSI_CHECK_CONDITION && !(sense_length && sense[0]))
+		scsi_sense_put(reply->sense, WIRE_SENSE_SIZE,
+			       (ScsiSense) { SCSI_SENSE_NO_SENSE });
+	if (status == SCSI_GOOD &&
+	    command->pr.opcode == SCSI_PERSISTENT_RESERVE_IN)
+		reply->size = (uint32_t)MIN(transferred, command->pr.length);
+}
+
+void command_take_answer(Command *command, const Command *from)
+{
+	command->reply = from->reply;
+	command->from_device = from->from_device;
+	command->answered = from->answered;
+	memcpy(command->reason, from->reason, sizeof(command->reason));
+	memcpy(command->data, from->data, from->reply.size);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dm-multipath maps: the world that the policy in policy.c acts upon. The
+ * hard rule: nothing is ever sent through the map itself, which would pick any
+ * path, hang where there is none, and refuse while it is suspended.
+ */
+#include <errno.h>
+#include <glib.h>
+#include <linux/capability.h>
+#include <linux/major.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "device/backend.h"
+#include "device/scsi-send.h"
+#include "device/sysfs.h"
+#include "multipath/broker/broker.h"
+#include "multipath/host/map-record.h"
+#include "multipath/policy/policy.h"
+
+/* multipathd's answer is waited for at most, and at least, so many
+ * milliseconds: even past the deadline it has to get the old key back. In
+ * between half of what is left, so that there is time to say that it is silent.
+ */
+#define TELL_MAX 5000
+#define TELL_MIN 1000
+
+/* One command on one map. */
+typedef struct Execution {
+	Command *command;
+	int64_t deadline;
+	Map map;     /* as it was read last */
+	bool nobody; /* can do what needs uid 0 */
+} Execution;
+
+static bool is_scsi_major(unsigned int major)
+{
+	return major == SCSI_DISK0_MAJOR || major == SCSI_CDROM_MAJOR ||
+	       (major >= SCSI_DISK1_MAJOR && major <= SCSI_DISK7_MAJOR) ||
+	       (major >= SCSI_DISK8_MAJOR && major <= SCSI_DISK15_MAJOR);
+}
+
+/* Device-mapper's major is given at run time, and what it is cannot be asked
+ * without blocking. What turns out to be no map is refused by the thread. */
+static bool multipath_claims(const struct statx *status,
+			     uint64_t *ret_queue_key)
+{
+	if (!S_ISBLK(status->stx_mode) || is_scsi_major(status->stx_rdev_major))
+		return false;
+	*ret_queue_key = makedev(status->stx_rdev_major, status->stx_rdev_minor)
+				 << 1 |
+			 1;
+	return true;
+}
+
+static int64_t milliseconds_left(const Execution *e)
+{
+	return (e->deadline - g_get_monotonic_time()) / 1000;
+}
+
+static int call(Execution *e, const PrivilegedRequest *request,
+		PrivilegedReply *ret_reply)
+{
+	int fd = -1;
+
+	broker_call(request, e->command->fd, ret_reply, &fd);
+	e->nobody = ret_reply->error == EOPNOTSUPP;
+	return fd;
+}
+
+static bool read_map(void *data, Map *ret_map)
+{
+	Execution *e = data;
+
+	if (!map_read("/sys", e->command->major, e->command->minor, ret_map))
+		return false;
+	e->map = *ret_map;
+	return true;
+}
+
+/* With the remedy, where there is one. */
+static const char *error_text(int error)
+{
+	switch (error) {
+	case EPIPE:
+		return "the broker process for multipath maps has ended; "
+		       "restart the helper";
+	case EAGAIN:
+		return "too many requests to the broker process are stuck; see "
+		       "which maps hang";
+	case ETIMEDOUT:
+		return "no answer in time: its host is in error recovery, or "
+		       "the broker process is stuck";
+	case ENOENT:
+		return "there is no such node; does the guest's private /dev "
+		       "lack it?";
+	case EPERM:
+		return "not permitted; does the guest's device cgroup lack it?";
+	default:
+		return g_strerror(error);
+	}
+}
+
+static int open_path(Execution *e, const MapPath *path, int64_t share,
+		     Command *attempt)
+{
+	PrivilegedRequest request = {
+		.action = PRIVILEGED_OPEN_PATH,
+		.timeout = (uint32_t)(MAX(share, 0) / 1000),
+		.major = path->major,
+		.minor = path->minor,
+	};
+	PrivilegedReply reply;
+	int fd = call(e, &request, &reply);
+
+	if (fd < 0)
+		command_refuse(attempt,
+			       reply.error == EPIPE ? sense_no_resources
+						    : sense_no_path,
+			       "cannot open path %s: %s", path->name,
+			       error_text(reply.error));
+	return fd;
+}
+
+/* Which path it was is half of what the operator wants to know. */
+static void name_path(Command *attempt, const MapPath *path)
+{
+	char reason[COMMAND_REASON_SIZE];
+
+	if (attempt->from_device)
+		return;
+	g_strlcpy(reason, attempt->reason, sizeof(reason));
+	g_snprintf(attempt->reason, sizeof(attempt->reason), "path %s: %s",
+		   path->name, reason);
+}
+
+static void send_down(void *data, const MapPath *path, size_t others, bool must,
+		      Command *attempt)
+{
+	Execution *e = data;
+	int64_t now = g_get_monotonic_time();
+
+	attempt->block = true;
+	attempt->major = path->major;
+	attempt->minor = path->minor;
+	/* open() waits while the path's host is in error recovery. */
+	attempt->fd = open_path(
+		e, path, multipath_share(e->deadline - now, others, must),
+		attempt);
+	if (attempt->fd < 0)
+		return;
+	/* A path that does not answer leaves the others their share. */
+	now = g_get_monotonic_time();
+	scsi_send(attempt,
+		  now + multipath_share(e->deadline - now, others, must));
+	fd_clear(&attempt->fd);
+	name_path(attempt, path);
+}
+
+static void warn(void *data, const char *text)
+{
+	const Execution *e = data;
+	const Peer *peer = &e->command->peer;
+	unsigned int suppressed;
+
+	if (!map_record_admit_warning(e->map.uuid, g_get_monotonic_time(),
+				      &suppressed))
+		return;
+	if (suppressed)
+		log_message(LOG_LEVEL_WARNING,
+			    "multipath map %s (%s): %u warnings suppressed",
+			    e->map.alias, e->map.name, suppressed);
+	log_message(LOG_LEVEL_WARNING,
+		    "multipath map %s (%s), for client pid %d: %s",
+		    e->map.alias, e->map.name, peer->pid, text);
+}
+
+static MultipathdAnswer tell(void *data, MultipathdVerb verb, uint64_t key,
+			     bool aptpl)
+{
+	Execution *e = data;
+	PrivilegedRequest request = {
+		.action = verb,
+		.timeout = (uint32_t)CLAMP(milliseconds_left(e) / 2, TELL_MIN,
+					   TELL_MAX),
+		.key = key,
+		.aptpl = aptpl,
+	};
+	PrivilegedReply reply;
+	MultipathdAnswer answer;
+	char text[COMMAND_REASON_SIZE];
+
+	call(e, &request, &reply);
+	answer = privileged_answer(&reply);
+	if (answer.result == MULTIPATHD_UNASKED) {
+		g_snprintf(text, sizeof(text), "cannot ask multipathd: %s",
+			   error_text(reply.error));
+		warn(e, text);
+	}
+	return answer;
+}
+
+static Hold hold_get(void *data)
+{
+	return map_record_hold(((Execution *)data)->map.uuid);
+}
+
+static void hold_set(void *data, Hold hold)
+{
+	map_record_set_hold(((Execution *)data)->map.uuid, hold);
+}
+
+static void execute_on_map(Command *command, int64_t deadline)
+{
+	Execution e = { .command = command, .deadline = deadline };
+	MultipathWorld world = {
+		.read_map = read_map,
+		.send = send_down,
+		.tell = tell,
+		.hold_get = hold_get,
+		.hold_set = hold_set,
+		.warn = warn,
+		.data = &e,
+	};
+
+	multipath_execute(command, &world);
+	/* Then nothing has been done. */
+	if (e.nobody)
+		command_refuse(command, sense_not_supported, "%s",
+			       broker_refusal());
+}
+
+static void multipath_back_end_execute(Command *command, int64_t deadline)
+{
+	DeviceKind kind = sysfs_device_kind("/sys", command->block,
+					    command->major, command->minor);
+
+	if (kind == DEVICE_MULTIPATH)
+		execute_on_map(command, deadline);
+	else
+		backend_refuse_kind(command, kind);
+}
+
+const Backend backend_multipath = {
+	.name = "multipath",
+	.capabilities = UINT64_C(1) << CAP_SYS_RAWIO,
+	/* The steps of two commands on one map must not mix. */
+	.threads = 1,
+	.claims = multipath_claims,
+	.execute = multipath_back_end_execute,
+};

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One client on the main loop. The hard rules: no call here blocks, whatever
+ * the client does; and after each reply the loop gets its turn, so that one
+ * busy client does not hold up the others.
+ */
+#include "connection.h"
+
+#include <glib-unix.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/trace.h"
+#include "conversation/channel.h"
+#include "device/backend.h"
+#include "report.h"
+#include "threads/disposal.h"
+
+/* Clients that threads stay with at a time. */
+#define STAY_MAX 4
+
+/* How many turns of the drain a client gets to finish a request of which
+ * nothing more comes. */
+#define DRAIN_TURNS 10
+
+struct Connection {
+	Watch watch; /* must be first */
+	ConnectionHost *host;
+	Channel channel;  /* while there is a job, its threads may have it */
+	Job *job;         /* the worker's; to be abandoned if we go */
+	int64_t answered; /* when it got its last answer */
+	GList link;
+	bool draining;
+	bool stirred;       /* something was read, written or answered lately */
+	unsigned int quiet; /* for so many turns nothing was */
+	ReportLimit reports;
+};
+
+static void set_events(Connection *connection, uint32_t events)
+{
+	poller_modify(connection->host->poller, &connection->watch, events);
+}
+
+static void end(Connection *connection)
+{
+	const char *breach = session_breach(&connection->channel.session);
+
+	if (breach && !connection->draining)
+		report_peer(&connection->channel.peer, breach);
+	connection->host->ended(connection, connection->host);
+}
+
+/* False: nothing more to read now. */
+static bool receive(Connection *connection, uint8_t *bytes, size_t size)
+{
+	Channel *channel = &connection->channel;
+
+	if (!connection->host->has_room(connection->host, channel->proven)) {
+		session_no_room(&channel->session);
+		return true;
+	}
+	if (!channel_receive(channel, bytes, size, MSG_DONTWAIT))
+		return false;
+	connection->stirred = true;
+	return true;
+}
+
+/* An answer that needed no device. */
+static void answer_refused(Connection *connection, Command *command)
+{
+	trace(command_refuse, "connection=%p device=%u:%u", (void *)connection,
+	      command->major, command->minor);
+	disposal_close(connection->host->lanes, &command->fd);
+	report_command(command, &connection->reports);
+	session_answer(&connection->channel.session, command);
+}
+
+static void trace_submit(const Command *command)
+{
+	trace(command_submit, "connection=%p device=%u:%u backend=%s",
+	      (void *)command->connection, command->major, command->minor,
+	      command->backend->name);
+}
+
+/* A crowd is served better by the main loop, which takes many requests in one
+ * turn. Commands that have been out for long are no crowd: they hang. */
+static bool is_alone(const ConnectionHost *host, int64_t now)
+{
+	return poller_is_alone(host->poller) &&
+	       worker_staying(host->worker) < STAY_MAX &&
+	       !worker_has_young(host->worker, now - CHANNEL_PATIENCE);
+}
+
+/* A client that sends one command after the other may have a thread stay with
+ * it, which saves the way over the main loop. */
+static bool may_have_thread(const Connection *connection,
+			    const Command *command)
+{
+	ConnectionHost *host = connection->host;
+
+	return connection->channel.proven &&
+	       command->arrival - connection->answered < CHANNEL_PATIENCE &&
+	       is_alone(host, command->arrival) &&
+	       host->has_room_for_thread(host);
+}
+
+static void submit(Connection *connection)
+{
+	Command *command = channel_take_command(&connection->channel);
+	bool stay = may_have_thread(connection, command);
+
+	/* The client waits for the answer: it is not in the midst of sending,
+	 * and will notice before it sends the next request. */
+	if (connection->draining)
+		channel_shut_out(&connection->channel);
+	if (!backend_select(command)) {
+		connection->channel.proven = false;
+		answer_refused(connection, command);
+		return;
+	}
+	command->connection = connection;
+	trace_submit(command);
+	/* The threads read then; the loop hears, once, that the client went. */
+	if (stay)
+		set_events(connection, EPOLLONESHOT);
+	connection->job = worker_submit(connection->host->worker, command,
+					connection->watch.fd, stay);
+	if (!connection->job)
+		answer_refused(connection, command);
+}
+
+/* Goes on until the session waits for the client, the device or room in the
+ * socket. `readable`: the loop has seen that bytes have come; without that, a
+ * read would only cost a system call. May free the connection. */
+static void pump(Connection *connection, bool readable)
+{
+	Session *session = &connection->channel.session;
+	uint8_t *bytes;
+	size_t size;
+
+	for (;;) {
+		trace(connection_state, "connection=%p state=%s",
+		      (void *)connection, session_state_name(session->state));
+		switch (session_wants(session, &bytes, &size)) {
+		case SESSION_WANTS_READ:
+			if (readable && receive(connection, bytes, size))
+				continue;
+			session_rest(session);
+			set_events(connection, EPOLLIN);
+			return;
+		case SESSION_WANTS_WRITE:
+			readable = false;
+			if (channel_transmit(&connection->channel, bytes,
+					     size)) {
+				connection->stirred = true;
+				continue;
+			}
+			set_events(connection, EPOLLOUT);
+			return;
+		case SESSION_WANTS_ANSWER:
+			submit(connection);
+			if (connection->job)
+				return;
+			continue;
+		case SESSION_WANTS_NOTHING:
+			end(connection);
+			return;
+		}
+	}
+}
+
+static void take_back(Connection *connection)
+{
+	worker_abandon(connection->host->worker,
+		       g_steal_pointer(&connection->job));
+}
+
+static void ready(Watch *watch, uint32_t events)
+{
+	Connection *connection = (Connection *)watch;
+
+	if (!connection->job) {
+		pump(connection, events & (EPOLLIN | EPOLLHUP | EPOLLERR));
+	} else if (events & (EPOLLHUP | EPOLLERR)) {
+		take_back(connection);
+		session_eof(&connection->channel.session);
+		end(connection);
+	} else {
+		/* A request that was sent early: not now, but soon. */
+		set_events(connection, 0);
+		worker_hurry(connection->host->worker, connection->job);
+	}
+}
+
+void connection_answer(Connection *connection, Command *command)
+{
+	trace(command_answer, "connection=%p device=%u:%u status=0x%02x",
+	      (void *)connection, command->major, command->minor,
+	      command->reply.status);
+	connection->job = NULL;
+	connection->answered = command->answered;
+	connection->stirred = true;
+	connection->channel.proven = command->from_device;
+	report_command(command, &connection->reports);
+	session_answer(&connection->channel.session, command);
+	pump(connection, false);
+}
+
+Command *connection_next(Command *command)
+{
+	Connection *connection = command->connection;
+
+	command = channel_next(&connection->channel, command);
+	if (command) {
+		command->connection = connection;
+		trace_submit(command);
+	}
+	return command;
+}
+
+void connection_resume(Connection *connection)
+{
+	connection->job = NULL;
+	connection->stirred = true;
+	pump(connection, false);
+}
+
+Connection *connection_new(ConnectionHost *host, int socket)
+{
+	Connection *connection = g_new0(Connection, 1);
+	Peer *peer = &connection->channel.peer;
+
+	connection->host = host;
+	connection->watch.fd = socket;
+	connection->watch.ready = ready;
+	connection->link.data = connection;
+	channel_init(&connection->channel, socket, host->lanes);
+	trace(connection_accept, "connection=%p pid=%d uid=%u",
+	      (void *)connection, (int)peer->pid, peer->uid);
+	/* The first turn of the loop sends the feature word. */
+	if (!poller_add(host->poller, &connection->watch, EPOLLOUT)) {
+		report_peer(peer, "cannot be watched by epoll");
+		disposal_close_socket(host->lanes, &socket);
+		g_free(connection);
+		return NULL;
+	}
+	return connection;
+}
+
+void connection_free(Connection *connection)
+{
+	ConnectionHost *host;
+	Session *session;
+	int descriptor;
+
+	if (!connection)
+		return;
+	host = connection->host;
+	session = &connection->channel.session;
+	if (connection->job) {
+		channel_shut_out(&connection->channel);
+		take_back(connection);
+	}
+	trace(connection_close, "connection=%p state=%s", (void *)connection,
+	      session_state_name(session->state));
+	descriptor = session_steal_descriptor(session);
+	disposal_close(host->lanes, &descriptor);
+	session_deinit(session);
+	report_limit_clear(&connection->reports);
+	poller_remove(host->poller, &connection->watch);
+	disposal_close_socket(host->lanes, &connection->watch.fd);
+	g_free(connection);
+}
+
+void connection_drain(Connection *connection)
+{
+	connection->draining = true;
+	connection->stirred = false;
+	connection->quiet = 0;
+	if (!connection->job)
+		pump(connection, true);
+}
+
+static bool has_bytes(const Connection *connection)
+{
+	int size = 0;
+
+	return ioctl(connection->watch.fd, FIONREAD, &size) == 0 && size > 0;
+}
+
+/* One more turn: returns how many of them in succession were quiet. With a job
+ * it is not the client who is slow. */
+static unsigned int count_turn(Connection *connection)
+{
+	if (connection->job || connection->stirred)
+		connection->quiet = 0;
+	else
+		connection->quiet++;
+	connection->stirred = false;
+	return connection->quiet;
+}
+
+void connection_turn(Connection *connection)
+{
+	Session *session = &connection->channel.session;
+
+	if (count_turn(connection) == 0 || !session_is_busy(session))
+		return;
+	session_stuck(session);
+	end(connection);
+}
+
+void connection_drain_turn(Connection *connection)
+{
+	unsigned int quiet = count_turn(connection);
+
+	if (quiet == 0)
+		return;
+	if (!session_is_busy(&connection->channel.session) &&
+	    !has_bytes(connection))
+		channel_shut_out(&connection->channel);
+	else if (quiet >= DRAIN_TURNS)
+		end(connection);
+}
+
+GList *connection_link(Connection *connection)
+{
+	return &connection->link;
+}

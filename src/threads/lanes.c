@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A queue per lane and one pool of threads. A lane is "runnable" while it has
+ * a task to give and a thread to spare; runnable lanes take turns. The hard
+ * rule: for each runnable lane a thread is on its way to look for work, so that
+ * no lane waits for another one's.
+ *
+ * POSIX threads and not GLib's, because ThreadSanitizer understands them
+ * where GLib was built without it.
+ */
+#include "threads/lanes.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <time.h>
+
+/* An idle thread ends after this many seconds, but for one that stays, so
+ * that the first command after days finds it. */
+#define IDLE_SECONDS 10
+
+/* Empty lanes stay, as their devices will be back; beyond so many, they are
+ * looked through for those that can go. */
+#define LANES_KEPT 256
+
+/* Enough for SG_IO and a formatted message, far below the default 8 MiB. */
+#define STACK_SIZE (256 * 1024)
+
+typedef struct Lane {
+	uint64_t key;
+	LaneLimits limits;
+	GQueue tasks;         /* of Task.link */
+	unsigned int running; /* threads that work for this lane now */
+	GList link;           /* in lanes->runnable, if is_runnable */
+	bool is_runnable;
+} Lane;
+
+/* A thread that has nothing to do, on its own stack. */
+typedef struct Sleeper {
+	GList link; /* in lanes->idle; its data is NULL once it is woken */
+	sem_t wake;
+} Sleeper;
+
+struct Lanes {
+	pthread_mutex_t lock;
+	GHashTable *by_key;   /* of Lane, also some that are empty */
+	GQueue runnable;      /* of Lane.link */
+	GQueue idle;          /* of Sleeper.link; the last to sleep is first */
+	unsigned int coming;  /* threads woken or started to look for work */
+	unsigned int out;     /* threads that have stepped out */
+	unsigned int threads; /* all of them */
+	unsigned int ceiling;
+};
+
+/* What this thread does for its task. */
+static _Thread_local Lane *serving; /* NULL: it has stepped out */
+static _Thread_local bool returning;
+
+Lanes *lanes_new(unsigned int ceiling)
+{
+	Lanes *lanes = g_new0(Lanes, 1);
+
+	pthread_mutex_init(&lanes->lock, NULL);
+	lanes->by_key = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
+					      g_free);
+	lanes->ceiling = ceiling;
+	return lanes;
+}
+
+static bool start_thread(Lanes *lanes);
+
+static gboolean is_empty(gpointer key, gpointer lane, gpointer data)
+{
+	(void)key;
+	(void)data;
+	return ((Lane *)lane)->tasks.length == 0 &&
+	       ((Lane *)lane)->running == 0;
+}
+
+static Lane *lane_get(Lanes *lanes, uint64_t key, const LaneLimits *limits)
+{
+	Lane *lane = g_hash_table_lookup(lanes->by_key, &key);
+
+	if (lane)
+		return lane;
+	if (g_hash_table_size(lanes->by_key) >= LANES_KEPT)
+		g_hash_table_foreach_remove(lanes->by_key, is_empty, NULL);
+	lane = g_new0(Lane, 1);
+	lane->key = key;
+	lane->limits = *limits;
+	lane->link.data = lane;
+	g_hash_table_insert(lanes->by_key, &lane->key, lane);
+	return lane;
+}
+
+/* Makes a lane's place among the others follow from what it has. */
+static void lane_update(Lanes *lanes, Lane *lane)
+{
+	bool runnable =
+		lane->tasks.length > 0 && lane->running < lane->limits.threads;
+
+	if (runnable && !lane->is_runnable)
+		g_queue_push_tail_link(&lanes->runnable, &lane->link);
+	if (!runnable && lane->is_runnable)
+		g_queue_unlink(&lanes->runnable, &lane->link);
+	lane->is_runnable = runnable;
+}
+
+/* The next task; its lane has had its turn. From here on the task is the
+ * runner's, which may free it. */
+static Task *next_task(Lanes *lanes, Lane **ret_lane)
+{
+	Lane *lane = g_queue_peek_head(&lanes->runnable);
+	Task *task;
+
+	if (!lane)
+		return NULL;
+	g_queue_unlink(&lanes->runnable, &lane->link);
+	lane->is_runnable = false;
+	task = g_queue_pop_head_link(&lane->tasks)->data;
+	task->lane = NULL;
+	lane->running++;
+	lane_update(lanes, lane);
+	*ret_lane = lane;
+	return task;
+}
+
+/* For a lane that may have become runnable: sees to it that a thread looks.
+ * Returns one to be woken, or NULL where none has to be. */
+static Sleeper *provide_thread(Lanes *lanes)
+{
+	GList *link;
+
+	if (lanes->runnable.length <= lanes->coming)
+		return NULL;
+	link = g_queue_pop_head_link(&lanes->idle);
+	if (link || start_thread(lanes))
+		lanes->coming++;
+	return link ? g_steal_pointer(&link->data) : NULL;
+}
+
+/* Wakes only after it has given up the lock, which the woken one needs. */
+static void unlock_and_wake(Lanes *lanes, Sleeper *sleeper)
+{
+	pthread_mutex_unlock(&lanes->lock);
+	if (sleeper)
+		sem_post(&sleeper->wake);
+}
+
+static void leave_lane(Lanes *lanes)
+{
+	Lane *lane = g_steal_pointer(&serving);
+
+	lane->running--;
+	lane_update(lanes, lane);
+}
+
+static void run_task(Lanes *lanes, Lane *lane, Task *task)
+{
+	serving = lane;
+	/* Others may be runnable, this lane among them. */
+	unlock_and_wake(lanes, provide_thread(lanes));
+	task->run(task);
+	pthread_mutex_lock(&lanes->lock);
+	if (serving)
+		leave_lane(lanes);
+	else if (returning)
+		lanes->coming--;
+	else
+		lanes->out--;
+	returning = false;
+}
+
+/* False: it took too long. */
+static bool wait_to_be_woken(Sleeper *sleeper, bool for_good)
+{
+	struct timespec until;
+	int result;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += IDLE_SECONDS;
+	do {
+		result = for_good ? sem_wait(&sleeper->wake)
+				  : sem_timedwait(&sleeper->wake, &until);
+	} while (result < 0 && errno == EINTR);
+	return result == 0;
+}
+
+/* Gives up the lock meanwhile. The first to sleep waits for good, the others
+ * for a time. False: nobody needed it. */
+static bool sleep_until_needed(Lanes *lanes)
+{
+	Sleeper sleeper = { .link.data = &sleeper };
+	bool for_good = lanes->idle.length == 0;
+	bool woken;
+
+	sem_init(&sleeper.wake, 0, 0);
+	g_queue_push_head_link(&lanes->idle, &sleeper.link);
+	pthread_mutex_unlock(&lanes->lock);
+	woken = wait_to_be_woken(&sleeper, for_good);
+	pthread_mutex_lock(&lanes->lock);
+	if (!woken && sleeper.link.data) {
+		g_queue_unlink(&lanes->idle, &sleeper.link);
+		return false;
+	}
+	lanes->coming--;
+	/* Chosen at the last moment: the semaphore must not end before the
+	 * waker has let go of it, which needs no lock any more. */
+	if (!woken)
+		wait_to_be_woken(&sleeper, true);
+	return true;
+}
+
+static void *thread_main(void *data)
+{
+	Lanes *lanes = data;
+	Task *task;
+	Lane *lane;
+
+	pthread_mutex_lock(&lanes->lock);
+	lanes->coming--;
+	do {
+		while ((task = next_task(lanes, &lane)))
+			run_task(lanes, lane, task);
+	} while (sleep_until_needed(lanes));
+	lanes->threads--;
+	pthread_mutex_unlock(&lanes->lock);
+	return NULL;
+}
+
+static bool start_thread(Lanes *lanes)
+{
+	pthread_attr_t attributes;
+	sigset_t all, old;
+	pthread_t thread;
+	bool ok;
+
+	if (lanes->threads >= lanes->ceiling)
+		return false;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ok = pthread_create(&thread, &attributes, thread_main, lanes) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attributes);
+	lanes->threads += ok;
+	return ok;
+}
+
+/* True where the lane's tasks will be looked at some time. Threads that have
+ * stepped out are not away for long. */
+static bool is_served(const Lanes *lanes, const Lane *lane)
+{
+	return lane->running > 0 || lane->limits.patient ||
+	       lanes->coming + lanes->out >= lanes->runnable.length;
+}
+
+static Sleeper *push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
+		     Task *task)
+{
+	Sleeper *sleeper;
+	Lane *lane = lane_get(lanes, key, limits);
+
+	task->lane = lane;
+	task->link = (GList) { .data = task };
+	g_queue_push_tail_link(&lane->tasks, &task->link);
+	lane_update(lanes, lane);
+	sleeper = provide_thread(lanes);
+	if (!is_served(lanes, lane)) {
+		task->lane = NULL;
+		g_queue_unlink(&lane->tasks, &task->link);
+		lane_update(lanes, lane);
+	}
+	return sleeper;
+}
+
+bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
+		Task *task)
+{
+	Sleeper *sleeper;
+	bool accepted;
+
+	pthread_mutex_lock(&lanes->lock);
+	sleeper = push(lanes, key, limits, task);
+	accepted = task->lane;
+	unlock_and_wake(lanes, sleeper);
+	return accepted;
+}
+
+bool lanes_push_back(Lanes *lanes, uint64_t key, const LaneLimits *limits,
+		     Task *task)
+{
+	Sleeper *sleeper;
+	bool accepted;
+
+	pthread_mutex_lock(&lanes->lock);
+	if (!returning) {
+		lanes->out--;
+		lanes->coming++;
+	}
+	returning = true;
+	sleeper = push(lanes, key, limits, task);
+	accepted = task->lane;
+	unlock_and_wake(lanes, sleeper);
+	return accepted;
+}
+
+bool lanes_step_out(Lanes *lanes)
+{
+	bool others;
+
+	pthread_mutex_lock(&lanes->lock);
+	others = serving->tasks.length > 0;
+	if (!others) {
+		leave_lane(lanes);
+		lanes->out++;
+	}
+	pthread_mutex_unlock(&lanes->lock);
+	return !others;
+}
+
+bool lanes_cancel(Lanes *lanes, Task *task)
+{
+	Lane *lane;
+
+	pthread_mutex_lock(&lanes->lock);
+	lane = g_steal_pointer(&task->lane);
+	if (lane) {
+		g_queue_unlink(&lane->tasks, &task->link);
+		lane_update(lanes, lane);
+	}
+	pthread_mutex_unlock(&lanes->lock);
+	return lane != NULL;
+}

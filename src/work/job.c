@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A job's life on threads, and what the main loop may do to it meanwhile. The
+ * hard rule: the lock is held while a job changes its state, and never while
+ * anything blocks.
+ */
+#include "work/job.h"
+
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "device/backend.h"
+#include "threads/disposal.h"
+
+static void lock(JobHost *host)
+{
+	pthread_mutex_lock(&host->mailbox.lock);
+}
+
+static void unlock(JobHost *host)
+{
+	pthread_mutex_unlock(&host->mailbox.lock);
+}
+
+static LaneLimits limits_of(const Command *command)
+{
+	return (LaneLimits) { .threads = command->backend->threads };
+}
+
+void job_refuse(Command *command)
+{
+	command_refuse(command, sense_no_resources,
+		       "no thread is free for its device, and no further one "
+		       "can be started");
+}
+
+/* Under the lock. The client's next request can reach the main loop only after
+ * this, and finds the job in the mailbox then. */
+static void reply(Job *job)
+{
+	Command *command = job->command;
+	ssize_t n;
+
+	if (job->socket < 0)
+		return;
+	n = send(job->socket, command->header, command_pack(command),
+		 MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* An error will be the connection's to find. */
+	command->sent = n > 0 ? (size_t)n : 0;
+}
+
+/* Under the lock: whether the main loop has to hear of the answer at once. */
+static bool is_urgent(const Job *job)
+{
+	const Command *command = job->command;
+
+	return job->urgent || job->disowned || job->host->all_urgent ||
+	       command->sent < WIRE_REPLY_SIZE + command->reply.size ||
+	       job->host->is_urgent(command);
+}
+
+/* Under the lock. Where threads listen to the client, the main loop does not,
+ * and would not notice. */
+static void finish(Job *job)
+{
+	job->finished = true;
+	mailbox_put(&job->host->mailbox, &job->letter);
+	if (job->stays || is_urgent(job))
+		mailbox_wake(&job->host->mailbox);
+}
+
+/* Under the lock. False: there is no command, or no thread for its device. */
+static bool go_on(Job *job, Command *command)
+{
+	Lanes *lanes = job->host->lanes;
+	LaneLimits limits;
+
+	job->command = command;
+	if (!command)
+		return false;
+	job->deadline = command->arrival + job->host->timeout;
+	limits = limits_of(command);
+	if (lanes_push_back(lanes, command->queue_key, &limits, &job->task))
+		return true;
+	disposal_close(lanes, &command->fd);
+	job_refuse(command);
+	return false;
+}
+
+/* Begins and ends under the lock. */
+static void listen_to_client(Job *job)
+{
+	JobHost *host = job->host;
+	Command *next;
+
+	job->listening = true;
+	unlock(host);
+	next = host->next(job->command);
+	lock(host);
+	job->listening = false;
+	if (job->recalled)
+		pthread_cond_signal(&host->let_go);
+	if (!go_on(job, next))
+		finish(job);
+}
+
+/* Under the lock. */
+static bool may_stay(const Job *job)
+{
+	return job->stays && job->command->from_device && !is_urgent(job) &&
+	       lanes_step_out(job->host->lanes);
+}
+
+static void run(Task *task)
+{
+	Job *job = (Job *)task;
+	JobHost *host = job->host;
+	Command *command = job->command;
+
+	command->backend->execute(command, job->deadline);
+	/* Before the answer: who has it may count on our reference being gone,
+	 * for instance to remove the device. */
+	fd_clear(&command->fd);
+	lock(host);
+	reply(job);
+	if (may_stay(job))
+		listen_to_client(job);
+	else
+		finish(job);
+	unlock(host);
+}
+
+Job *job_new(JobHost *host, Command *command, int socket, bool stays)
+{
+	Job *job = g_new0(Job, 1);
+
+	job->task.run = run;
+	job->host = host;
+	job->stays = stays;
+	job->connection = command->connection;
+	job->link.data = job;
+	job->command = command;
+	job->deadline = command->arrival + host->timeout;
+	job->socket = socket;
+	job->letter.data = job;
+	return job;
+}
+
+void job_free(Job *job)
+{
+	g_free(job);
+}
+
+bool job_start(Job *job)
+{
+	LaneLimits limits = limits_of(job->command);
+
+	return lanes_push(job->host->lanes, job->command->queue_key, &limits,
+			  &job->task);
+}
+
+bool job_cancel(Job *job, int64_t now)
+{
+	bool cancelled;
+
+	lock(job->host);
+	cancelled = job->deadline <= now &&
+		    lanes_cancel(job->host->lanes, &job->task);
+	unlock(job->host);
+	return cancelled;
+}
+
+int64_t job_time_left(Job *job, int64_t now)
+{
+	int64_t left;
+
+	lock(job->host);
+	left = job->listening ? job->host->timeout : job->deadline - now;
+	unlock(job->host);
+	return MAX(left, 0);
+}
+
+bool job_disown(Job *job, int64_t now)
+{
+	lock(job->host);
+	job->disowned =
+		!job->finished && !job->listening && job->deadline <= now;
+	if (job->disowned)
+		job->socket = -1;
+	unlock(job->host);
+	return job->disowned;
+}
+
+void job_hurry(Job *job)
+{
+	lock(job->host);
+	job->urgent = true;
+	if (job->finished)
+		mailbox_wake(&job->host->mailbox);
+	unlock(job->host);
+}
+
+void job_hurry_all(JobHost *host)
+{
+	lock(host);
+	host->all_urgent = true;
+	mailbox_wake(&host->mailbox);
+	unlock(host);
+}
+
+void job_take_client_away(Job *job)
+{
+	lock(job->host);
+	job->recalled = true;
+	while (job->listening)
+		pthread_cond_wait(&job->host->let_go, &job->host->mailbox.lock);
+	job->socket = -1;
+	job->connection = NULL;
+	if (job->command)
+		job->command->connection = NULL;
+	unlock(job->host);
+}

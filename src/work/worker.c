@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The main loop's side of the jobs. The hard rules: a command has one owner at
+ * any time, its job says which; and every command is answered by its deadline,
+ * whatever the kernel does.
+ */
+#include "work/worker.h"
+
+#include "base/error.h"
+#include "threads/disposal.h"
+#include "work/job.h"
+
+struct Worker {
+	JobHost host;
+	WorkerEvents events;
+	GQueue outstanding; /* of Job.link, in the order in which they are due
+			     */
+	GSource *timer;     /* fires at, or before, the first of them */
+	unsigned int abandoned;
+	unsigned int staying;
+	unsigned int disowned;
+};
+
+static void arm_timer(Worker *worker)
+{
+	const Job *first = g_queue_peek_head(&worker->outstanding);
+
+	g_source_set_ready_time(worker->timer, first ? first->due : -1);
+}
+
+/* Jobs become due in the order in which they come, but for those that have
+ * had another command since. */
+static void enqueue(Worker *worker, Job *job, int64_t due)
+{
+	GList *link = worker->outstanding.tail;
+
+	job->due = due;
+	while (link && ((Job *)link->data)->due > due)
+		link = link->prev;
+	g_queue_insert_after_link(&worker->outstanding, link, &job->link);
+}
+
+static void forget(Worker *worker, Job *job)
+{
+	g_queue_unlink(&worker->outstanding, &job->link);
+	worker->abandoned -= job->recalled;
+	worker->staying -= job->stays;
+}
+
+static void answer(Worker *worker, Command *command)
+{
+	worker->events.answered(command, worker->events.data);
+}
+
+static void finish(Worker *worker, Job *job)
+{
+	if (job->disowned) {
+		worker->disowned--;
+		worker->events.returned_late(job->command, worker->events.data);
+		command_free(job->command);
+	} else {
+		forget(worker, job);
+		if (job->command)
+			answer(worker, job->command);
+		else if (job->connection)
+			worker->events.fell_silent(job->connection,
+						   worker->events.data);
+	}
+	job_free(job);
+}
+
+static void collect(void *data)
+{
+	Worker *worker = data;
+	GQueue letters = mailbox_take(&worker->host.mailbox);
+	GList *letter;
+
+	while ((letter = g_queue_pop_head_link(&letters)))
+		finish(worker, letter->data);
+}
+
+/* Answers in place of a device that takes too long. */
+static void expire_executing(Worker *worker, Job *job)
+{
+	Command *substitute = command_new_substitute(job->command);
+
+	forget(worker, job);
+	job->command->connection = NULL;
+	worker->disowned++;
+	command_refuse(substitute, sense_outcome_unknown,
+		       "the device did not answer in time");
+	answer(worker, substitute);
+}
+
+/* Of a job that no thread has: frees it. */
+static Command *steal_command(Worker *worker, Job *job)
+{
+	Command *command = job->command;
+
+	forget(worker, job);
+	job_free(job);
+	disposal_close(worker->host.lanes, &command->fd);
+	return command;
+}
+
+static void expire_queued(Worker *worker, Job *job)
+{
+	Command *command = steal_command(worker, job);
+
+	command_refuse(command, sense_not_sent,
+		       "the device did not take it in time");
+	answer(worker, command);
+}
+
+/* For a job that is due. It may have got time since. */
+static void expire(Worker *worker, Job *job, int64_t now)
+{
+	int64_t left = job_time_left(job, now);
+
+	if (left > 0) {
+		g_queue_unlink(&worker->outstanding, &job->link);
+		enqueue(worker, job, now + left);
+	} else if (job_cancel(job, now)) {
+		expire_queued(worker, job);
+	} else if (job_disown(job, now)) {
+		expire_executing(worker, job);
+	} else {
+		/* It came back at the last moment, or is the next one. */
+		collect(worker);
+	}
+}
+
+static gboolean timer_dispatch(gpointer data)
+{
+	Worker *worker = data;
+	int64_t now;
+	Job *job;
+
+	collect(worker);
+	while ((job = g_queue_peek_head(&worker->outstanding)) &&
+	       job->due <= (now = g_get_monotonic_time()))
+		expire(worker, job, now);
+	arm_timer(worker);
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean timer_fire(GSource *source, GSourceFunc callback, gpointer data)
+{
+	(void)source;
+	return callback(data);
+}
+
+static GSourceFuncs timer_funcs = { .dispatch = timer_fire };
+
+Worker *worker_new(Poller *poller, Lanes *lanes, int64_t timeout,
+		   const WorkerEvents *events, GError **error)
+{
+	Worker *worker = g_new0(Worker, 1);
+	JobHost *host = &worker->host;
+
+	worker->events = *events;
+	host->lanes = lanes;
+	host->timeout = timeout;
+	host->is_urgent = events->is_urgent;
+	host->next = events->next;
+	pthread_cond_init(&host->let_go, NULL);
+	worker->timer = g_source_new(&timer_funcs, sizeof(GSource));
+	g_source_set_can_recurse(worker->timer, TRUE);
+	g_source_set_callback(worker->timer, timer_dispatch, worker, NULL);
+	g_source_attach(worker->timer, NULL);
+	if (!mailbox_init(&host->mailbox, poller, collect, worker)) {
+		error_set_errno(error, "cannot watch an event descriptor");
+		worker_free(worker);
+		return NULL;
+	}
+	return worker;
+}
+
+void worker_free(Worker *worker)
+{
+	if (!worker)
+		return;
+	g_source_destroy(worker->timer);
+	g_source_unref(worker->timer);
+	mailbox_deinit(&worker->host.mailbox);
+	/* Threads that are still out post into the mailbox some day. */
+	if (worker->disowned == 0 && worker->outstanding.length == 0)
+		g_free(worker);
+}
+
+Job *worker_submit(Worker *worker, Command *command, int socket, bool stay)
+{
+	Job *job = job_new(&worker->host, command, socket, stay);
+
+	worker->staying += stay;
+	enqueue(worker, job, job->deadline);
+	if (g_source_get_ready_time(worker->timer) < 0)
+		arm_timer(worker);
+	if (job_start(job))
+		return job;
+
+	forget(worker, job);
+	job_free(job);
+	job_refuse(command);
+	return NULL;
+}
+
+void worker_hurry(Worker *worker, Job *job)
+{
+	(void)worker;
+	job_hurry(job);
+}
+
+void worker_hurry_all(Worker *worker)
+{
+	job_hurry_all(&worker->host);
+}
+
+void worker_abandon(Worker *worker, Job *job)
+{
+	job_take_client_away(job);
+	worker->abandoned++;
+	if (job_cancel(job, INT64_MAX))
+		command_free(steal_command(worker, job));
+}
+
+void worker_expire_all(Worker *worker)
+{
+	/* When the last of their deadlines has passed. */
+	int64_t end = g_get_monotonic_time() + worker->host.timeout;
+	unsigned int count;
+	Job *job;
+
+	collect(worker);
+	/* Those of now: an answer may bring the client's next command. */
+	for (count = worker->outstanding.length; count > 0; count--) {
+		job = g_queue_peek_head(&worker->outstanding);
+		if (job)
+			expire(worker, job, end);
+	}
+}
+
+unsigned int worker_outstanding(const Worker *worker)
+{
+	return worker->outstanding.length;
+}
+
+unsigned int worker_abandoned(const Worker *worker)
+{
+	return worker->abandoned;
+}
+
+unsigned int worker_staying(const Worker *worker)
+{
+	return worker->staying;
+}
+
+bool worker_has_young(const Worker *worker, int64_t since)
+{
+	const Job *last = g_queue_peek_tail((GQueue *)&worker->outstanding);
+
+	return last && last->due > since + worker->host.timeout;
+}
+
+unsigned int worker_disowned(const Worker *worker)
+{
+	return worker->disowned;
+}

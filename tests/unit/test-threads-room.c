@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "threads/room.h"
+
+#include "testing.h"
+
+static void test_clients(void)
+{
+	g_assert_cmpuint(room_clients(20000), ==, (20000 - 1536) / 2);
+	g_assert_cmpuint(room_clients(5000), ==, (5000 - 1000) / 2);
+	g_assert_cmpuint(room_clients(2000), ==, (2000 - 512) / 2);
+	g_assert_cmpuint(room_clients(514), ==, 1);
+	g_assert_cmpuint(room_clients(513), ==, 1);
+	g_assert_cmpuint(room_clients(0), ==, 1);
+}
+
+/* Started as usual, by a service manager or a shell. */
+static void test_table(void)
+{
+	g_assert_cmpuint(room_table(1024, 0), ==, 1024);
+	g_assert_cmpuint(room_table(1024, 12), ==, 1024);
+	g_assert_cmpuint(room_table(1024, 32 + 900), ==, 124);
+	g_assert_cmpuint(room_table(1024, 2000), ==, 1);
+}
+
+static void test_messages(void)
+{
+	g_assert_true(room_for_messages(1000, 10, 20, 3));
+	g_assert_true(room_for_messages(64 + 20 + 20 + 759, 10, 20, 3));
+	g_assert_false(room_for_messages(64 + 20 + 20 + 758, 10, 20, 3));
+	g_assert_false(room_for_messages(UINT_MAX, UINT_MAX, 0, 1));
+}
+
+/* All the clients that may come never leave too little for one message, nor for
+ * the four threads' in a large table. */
+static void test_full(void)
+{
+	for (unsigned int table = 514; table < 40000; table++)
+		g_assert_true(
+			room_for_messages(table, room_clients(table), 0, 1));
+	g_assert_true(room_for_messages(8192, room_clients(8192), 0, 1 + 4));
+	g_assert_false(room_for_messages(2048, room_clients(2048), 0, 2));
+}
+
+static void test_tiny(void)
+{
+	g_assert_true(room_for_messages(20, 1, 100, 1));
+	g_assert_false(room_for_messages(513, 1, 0, 2));
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/room/clients", test_clients);
+	g_test_add_func("/room/table", test_table);
+	g_test_add_func("/room/messages", test_messages);
+	g_test_add_func("/room/full", test_full);
+	g_test_add_func("/room/tiny", test_tiny);
+	return g_test_run();
+}
