@@ -37,10 +37,12 @@ BLACKBOX := $(foreach test,$(BLACKBOX_TESTS),\
 REAL := $(foreach test,$(REAL_TESTS),\
 	'$(basename $(notdir $(test))):$(test) $(BUILD)/qemu-pr-helper')
 
+RELAY := 'relay:tests/vm/host/test-relay.py'
 LINT := 'lint:tests/lint'
 INSTALL_TEST := 'install:tests/install $(BUILD)'
 CROSS := 'cross:tests/cross $(BUILD)'
-VM := 'vm:tests/vm/run --timeout 1500 tests/vm/all $(BUILD)/qemu-pr-helper' \
+VM := 'vm-terminal:tests/vm/host/test-terminal.py $(BUILD)' \
+	'vm:tests/vm/run --timeout 1500 tests/vm/all $(BUILD)/qemu-pr-helper' \
 	'vm-reference:tests/vm/run --timeout 1500 tests/vm/all --reference $(REFERENCE)' \
 	'vm-systemd:tests/vm/run --systemd --timeout 1500 \
 		--before "tests/vm/systemd/before-boot $(BUILD)/qemu-pr-helper" \
@@ -63,7 +65,7 @@ SANITIZED := env SANITIZED=1 G_SLICE=always-malloc \
 	UBSAN_OPTIONS=print_stacktrace=1 \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
-FAST_TESTS = $(call tests_of,$(BUILD),,) $(BLACKBOX) $(REAL) $(INSTALL_TEST)
+FAST_TESTS = $(call tests_of,$(BUILD),,) $(BLACKBOX) $(REAL) $(INSTALL_TEST) $(RELAY)
 ASAN_TESTS = $(call tests_of,$(ASAN),asan-,$(SANITIZED))
 TSAN_TESTS = $(call tests_of,$(TSAN),tsan-,$(SANITIZED))
 
