@@ -44,6 +44,9 @@ SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
 endif
 
+# Two builds in two folders give the same programs: no path is left in them.
+HERE_IS_NOWHERE := -ffile-prefix-map=$(CURDIR)=.
+
 # Asked for only when something is compiled, so that `make deps all` works on
 # a machine that has nothing yet; and only once.
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell \
@@ -60,14 +63,16 @@ ALL_CPPFLAGS := -D_GNU_SOURCE -Iinclude -Isrc -DVERSION='"$(VERSION)"' \
 	-DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_70 \
 	-DGLIB_VERSION_MAX_ALLOWED=GLIB_VERSION_2_70 $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(CONTROL_FLOW_$(PROCESSOR)) \
-	$(SANITIZE_FLAGS) $(PACKAGE_CFLAGS) $(CFLAGS)
+	$(SANITIZE_FLAGS) $(PACKAGE_CFLAGS) $(HERE_IS_NOWHERE) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_FLAGS) \
 	$(LDFLAGS)
 
-DAEMON_SOURCES := $(filter-out src/client/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
-CLIENT_SOURCES := $(wildcard src/client/*.c)
+# Sorted, as the order of the objects shows in the programs.
+DAEMON_SOURCES := $(sort $(filter-out src/client/%,\
+	$(wildcard src/*.c src/*/*.c src/*/*/*.c)))
+CLIENT_SOURCES := $(sort $(wildcard src/client/*.c))
 # What the client shares with the daemon: the pure modules.
-SHARED_SOURCES := $(wildcard src/scsi/*.c)
+SHARED_SOURCES := $(sort $(wildcard src/scsi/*.c))
 
 # One short line per command, unless it is asked for (V=1) or silenced (-s).
 V ?= 0
@@ -220,6 +225,7 @@ uninstall:
 		$(notdir $(DROP_INS)) $(wildcard docs/*.md docs/*.svg))
 	-rmdir $(DESTDIR)$(docdir)/docs $(DESTDIR)$(docdir)
 
-# --- tests ------------------------------------------------------------------
+# --- packages, tests --------------------------------------------------------
 
+include contrib/packages.mk
 include tests/tests.mk

@@ -34,7 +34,7 @@ ENVIRONMENT = {"DISK": DISK.nexus[0].sd, "BUILD": BUILD, "MAKEFLAGS": OLD}
 
 # Of make.
 TARGETS = set()
-for _makefile in ("Makefile", "tests/tests.mk"):
+for _makefile in ("Makefile", "tests/tests.mk", "contrib/packages.mk"):
     with open(os.path.join(unit.ROOT, _makefile), encoding="utf-8") as _file:
         for _names in re.findall(r"^\.PHONY: (.*)$", _file.read(), re.M):
             TARGETS.update(_names.split())
