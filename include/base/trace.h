@@ -44,9 +44,14 @@ void trace_write(const char *name, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Follows one argument of -T: [enable=]PATTERN, events=FILE, file=FILE,
- * separated by commas; a pattern that begins with '-' switches off. A pattern
- * that matches nothing is reported and not an error. */
+ * separated by commas, of which two stand for one in a name; a pattern that
+ * begins with '-' switches off. A pattern that matches nothing is reported and
+ * not an error. False with *error set if a file cannot be used, or the argument
+ * has anything else in it. */
 bool trace_option(const char *argument, GError **error);
+
+/* Whether the argument of -T asks for the list: its pattern is "help" or "?". */
+bool trace_wants_list(const char *argument);
 
 /* One name a line, for -T help. */
 void trace_list(FILE *file);

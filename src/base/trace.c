@@ -100,27 +100,111 @@ static bool open_file(const char *path, GError **error)
 	return true;
 }
 
-static bool follow(const char *item, GError **error)
+/* An argument of -T, taken apart; NULL: not given. */
+typedef struct Items {
+	char *enable, *events, *file;
+} Items;
+
+static void items_clear(Items *items)
 {
-	if (g_str_has_prefix(item, "events="))
-		return enable_from_file(item + strlen("events="), error);
-	if (g_str_has_prefix(item, "file="))
-		return open_file(item + strlen("file="), error);
-	if (g_str_has_prefix(item, "enable="))
-		item += strlen("enable=");
-	if (*item)
-		enable(item);
+	g_free(items->enable);
+	g_free(items->events);
+	g_free(items->file);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Items, items_clear)
+
+/* Up to the next comma, which is passed over; two commas stand for one in the
+ * text. */
+static char *next_item(const char **rest)
+{
+	GString *item = g_string_new(NULL);
+	const char *c = *rest;
+
+	for (; *c && (*c != ',' || c[1] == ','); c++) {
+		g_string_append_c(item, *c);
+		c += *c == ',';
+	}
+	*rest = *c ? c + 1 : c;
+	return g_string_free(item, FALSE);
+}
+
+static char **place_of(Items *items, const char *item, size_t length)
+{
+	const struct {
+		const char *name;
+		char **place;
+	} places[] = {
+		{ "enable", &items->enable },
+		{ "events", &items->events },
+		{ "file", &items->file },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(places); i++)
+		if (strlen(places[i].name) == length &&
+		    memcmp(places[i].name, item, length) == 0)
+			return places[i].place;
+	return NULL;
+}
+
+/* A name that is given twice counts the second time. */
+static bool take_item(Items *items, const char *item, bool is_first,
+		      GError **error)
+{
+	const char *value = strchr(item, '=');
+	char **place = &items->enable;
+
+	if (value)
+		place = place_of(items, item, (size_t)(value++ - item));
+	else if (is_first)
+		value = item;
+	if (!place || !value) {
+		error_set(
+			error,
+			"--trace: '%s' is none of [enable=]PATTERN, "
+			"events=FILE and file=FILE; for a second pattern give "
+			"a second -T",
+			item);
+		return false;
+	}
+	g_free(*place);
+	*place = g_strdup(value);
 	return true;
+}
+
+static bool parse(const char *argument, Items *items, GError **error)
+{
+	const char *rest = argument;
+
+	while (*rest) {
+		bool is_first = rest == argument;
+		g_autofree char *item = next_item(&rest);
+
+		if (*item && !take_item(items, item, is_first, error))
+			return false;
+	}
+	return true;
+}
+
+bool trace_wants_list(const char *argument)
+{
+	g_auto(Items) items = { 0 };
+
+	return parse(argument, &items, NULL) && items.enable &&
+	       (strcmp(items.enable, "help") == 0 ||
+		strcmp(items.enable, "?") == 0);
 }
 
 bool trace_option(const char *argument, GError **error)
 {
-	g_auto(GStrv) items = g_strsplit(argument, ",", -1);
+	g_auto(Items) items = { 0 };
 
-	for (char **item = items; *item; item++)
-		if (!follow(*item, error))
-			return false;
-	return true;
+	if (!parse(argument, &items, error))
+		return false;
+	if (items.enable && *items.enable)
+		enable(items.enable);
+	return (!items.events || enable_from_file(items.events, error)) &&
+	       (!items.file || open_file(items.file, error));
 }
 
 void trace_list(FILE *file)

@@ -48,6 +48,13 @@ static const struct option long_options[] = {
 	{ "max-clients", required_argument, NULL, OPTION_MAX_CLIENTS },
 	{ "log-target", required_argument, NULL, OPTION_LOG_TARGET },
 	{ "check", no_argument, NULL, OPTION_CHECK },
+	/* Among QEMU's options these are unique abbreviations of --socket,
+	 * which our own that begin alike must not take away. */
+	{ "s", required_argument, NULL, 'k' },
+	{ "so", required_argument, NULL, 'k' },
+	{ "soc", required_argument, NULL, 'k' },
+	{ "sock", required_argument, NULL, 'k' },
+	{ "socke", required_argument, NULL, 'k' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -262,7 +269,7 @@ static bool print_and_end(int option, const char *argument)
 		usage_help(stdout);
 	else if (option == 'V')
 		usage_version(stdout);
-	else if (option == 'T' && strcmp(argument, "help") == 0)
+	else if (option == 'T' && trace_wants_list(argument))
 		trace_list(stdout);
 	else
 		return false;

@@ -76,6 +76,62 @@ def _():
     return verdict("-T", "help")
 
 
+def start(*arguments):
+    """How a start ends that has no directory for its socket, if nothing ends it before: what it
+    has printed, or the word of its complaint.
+    """
+    result = run("-k", "/nonexistent/pr.sock", "-f", f"{scratch()}/pid", *arguments)
+    if "/nonexistent/pr.sock" in result.stderr or "/nonexistent'" in result.stderr:
+        return "started"
+    if "ambiguous" in result.stderr:
+        return "ambiguous"
+    if "argument" in result.stderr:
+        return "wants an argument"
+    return "printed" if (result.returncode, result.stderr) == (0, "") else result.returncode
+
+
+TRACES = {"?": "printed", "help": "printed", "enable=?": "printed", "enable=help": "printed",
+          "help,file=/nonexistent/x": "printed", "bogus=1": 1, "=x": 1, "help=1": 1, "en=x": 1,
+          "a,b": 1, "-x,-y": 1, "events=/nonexistent/x": 1, "file=/nonexistent/x": 1,
+          "file=": 1, "": "started", "no_such_*": "started", "no_such": "started",
+          "-x": "started", "-?": "started", "enable=": "started", "x,": "started",
+          "enable=x,enable=y": "started"}
+
+
+@case("-T's argument is understood, or refused", TRACES)
+def _():
+    return {trace: start("-T", trace) for trace in TRACES}
+
+
+NAMES = ["help", "version", "daemon", "quiet", "verbose", "pidfile", "socket", "trace", "user",
+         "group"]
+
+
+def abbreviation(name, length):
+    """What the first letters of an option are good for."""
+    word = name[:length]
+    if len([other for other in NAMES if other.startswith(word)]) > 1:
+        return "ambiguous"
+    if name in ("help", "version"):
+        return "printed"
+    return "started" if name in ("daemon", "quiet", "verbose") else "wants an argument"
+
+
+@case("each option may be abbreviated as long as it is the only one",
+      [(name[:length], abbreviation(name, length)) for name in NAMES
+       for length in range(1, len(name) + 1)])
+def _():
+    return [(name[:length], start(f"--{name[:length]}")) for name in NAMES
+            for length in range(1, len(name) + 1)]
+
+
+@case("an abbreviation takes its argument behind a blank or an equals sign", NO_DEVICE)
+def _():
+    path = f"{scratch()}/pr.sock"
+    with Daemon(f"--soc={path}", "--tr", "no_such_*", socket=path, activated=True) as helper:
+        return str(helper.command(NULL, IN))
+
+
 @case("an unknown option is refused, with a line that says what to try", [(1, True)] * 3)
 def _():
     results = [run(option) for option in ("--bogus", "-x", "-k")]

@@ -138,6 +138,13 @@ def _():
     assert result.returncode == 0 and "command_answer" in names and len(names) >= 10, result
 
 
+@test("-T '?' lists them, too; a name that -T does not know is refused")
+def _():
+    assert run("-T", "?").stdout == run("-T", "help").stdout
+    line = refused("-T", "bogus=1")
+    assert "'bogus=1'" in line and "events=FILE" in line, line
+
+
 @test("-T enable= switches on what matches, into the file that was named")
 def _():
     text, _ = traced("-T", "enable=command_*,file=FILE")

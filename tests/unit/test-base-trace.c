@@ -45,12 +45,13 @@ static void test_patterns(void)
 	ASSERT_ENABLED("enable=scsi_submit", TRACE_scsi_submit);
 	ASSERT_ENABLED("scsi_*", TRACE_scsi_submit, TRACE_scsi_return);
 	ASSERT_ENABLED("*_submit", TRACE_scsi_submit, TRACE_command_submit);
-	ASSERT_ENABLED("scsi_return,command_late", TRACE_scsi_return,
-		       TRACE_command_late);
-	ASSERT_ENABLED("scsi_*,-scsi_submit", TRACE_scsi_return);
-	ASSERT_ENABLED("enable=scsi_*,enable=-*_return", TRACE_scsi_submit);
-	ASSERT_ENABLED(",,scsi_submit,", TRACE_scsi_submit);
+	ASSERT_ENABLED("enable=command_*,enable=scsi_return",
+		       TRACE_scsi_return);
+	ASSERT_ENABLED("scsi_submit,", TRACE_scsi_submit);
+	ASSERT_ENABLED(",enable=scsi_submit", TRACE_scsi_submit);
 	assert_enabled("-*", NULL, 0);
+	assert_enabled("enable=", NULL, 0);
+	assert_enabled(",,scsi_submit", NULL, 0);
 	assert_enabled("", NULL, 0);
 	assert_enabled("scsi", NULL, 0);
 }
@@ -104,25 +105,52 @@ static void test_events_file(void)
 	directory_remove(directory);
 }
 
-static void assert_wrong(const char *argument)
+static void assert_wrong(const char *argument, const char *word)
 {
 	g_autoptr(GError) error = NULL;
 
 	g_assert_false(trace_option(argument, &error));
 	g_assert_nonnull(error);
-	g_assert_nonnull(strstr(error->message, "/nonexistent/file"));
+	g_assert_nonnull(strstr(error->message, word));
 }
 
 static void test_missing_files(void)
 {
-	assert_wrong("events=/nonexistent/file");
-	assert_wrong("file=/nonexistent/file");
+	assert_wrong("events=/nonexistent/file", "/nonexistent/file");
+	assert_wrong("file=/nonexistent/file", "/nonexistent/file");
 	all_off();
+}
+
+static void test_unknown_names(void)
+{
+	assert_wrong("bogus=1", "'bogus=1'");
+	assert_wrong("=x", "'=x'");
+	assert_wrong("en=scsi_submit", "'en=scsi_submit'");
+	assert_wrong("help=1", "'help=1'");
+	/* Only the first item needs no name. */
+	assert_wrong("scsi_submit,scsi_return", "'scsi_return'");
+	assert_wrong("file=/nonexistent/file,scsi_submit", "'scsi_submit'");
+	all_off();
+}
+
+static void test_wants_list(void)
+{
+	static const char *const yes[] = { "help", "?", "enable=?",
+					   "enable=help", "help,file=/x" };
+	static const char *const no[] = { "",       "*",      "-?",    "-help",
+					  "help=1", "file=?", "?,bad", "list" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(yes); i++)
+		g_assert_true(trace_wants_list(yes[i]));
+	for (size_t i = 0; i < G_N_ELEMENTS(no); i++)
+		g_assert_false(trace_wants_list(no[i]));
 }
 
 static void output_to(const char *path)
 {
-	g_autofree char *argument = g_strdup_printf("file=%s", path);
+	g_auto(GStrv) parts = g_strsplit(path, ",", -1);
+	g_autofree char *escaped = g_strjoinv(",,", parts);
+	g_autofree char *argument = g_strdup_printf("file=%s", escaped);
 
 	option(argument);
 }
@@ -142,7 +170,8 @@ static void assert_lines(const char *path, const char *first,
 static void test_output_file(void)
 {
 	g_autofree char *directory = directory_new();
-	g_autofree char *path = g_build_filename(directory, "a", NULL);
+	/* A comma in a name is doubled in the argument. */
+	g_autofree char *path = g_build_filename(directory, "a,b", NULL);
 
 	option("scsi_*");
 	output_to(path);
@@ -204,6 +233,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/trace/no-match", test_no_match);
 	g_test_add_func("/trace/events-file", test_events_file);
 	g_test_add_func("/trace/missing-files", test_missing_files);
+	g_test_add_func("/trace/unknown-names", test_unknown_names);
+	g_test_add_func("/trace/wants-list", test_wants_list);
 	g_test_add_func("/trace/list", test_list);
 	g_test_add_func("/trace/output/log", test_output_log);
 	g_test_add_func("/trace/output/file", test_output_file);
