@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "check/check.h"
 #include "device/backend.h"
 #include "multipath/broker/broker.h"
@@ -106,25 +107,37 @@ static bool drop_privileges(const Daemon *daemon, GError **error)
 	return privileges_drop(&privileges, error);
 }
 
+/* A table that is smaller than what was asked for, or than any host needs. */
+static void report_room(const Options *options, unsigned int clients,
+			unsigned int descriptors)
+{
+	bool few = clients < ROOM_FEW_CLIENTS;
+
+	if (few || options->max_clients_given)
+		log_message(few ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
+			    "serving at most %u %s, as only %u files may be "
+			    "open; raise LimitNOFILE= in the unit, or ulimit "
+			    "-n",
+			    clients, plural(clients, "client", "clients"),
+			    descriptors);
+}
+
 static bool create_server(Daemon *daemon, GError **error)
 {
+	const Options *options = &daemon->options;
 	unsigned int descriptors = descriptors_raise_limit();
 	unsigned int table = room_table(descriptors, descriptors_open());
 	ServerLimits limits = {
 		.max_clients = room_clients(table),
 		.descriptors = table,
-		.command_timeout = daemon->options.command_timeout,
+		.command_timeout = options->command_timeout,
 	};
 
-	limits.by_descriptors =
-		limits.max_clients < daemon->options.max_clients;
-	if (!limits.by_descriptors)
-		limits.max_clients = daemon->options.max_clients;
-	else if (daemon->options.max_clients_given)
-		log_message(LOG_LEVEL_NOTICE,
-			    "serving at most %u clients, as only %u files may "
-			    "be open; raise LimitNOFILE= for more",
-			    limits.max_clients, descriptors);
+	limits.by_descriptors = limits.max_clients < options->max_clients;
+	if (limits.by_descriptors)
+		report_room(options, limits.max_clients, descriptors);
+	else
+		limits.max_clients = options->max_clients;
 	daemon->poller = poller_new(error);
 	if (daemon->poller)
 		daemon->server = server_new(daemon->poller, daemon->socket.fd,
@@ -189,6 +202,30 @@ static void stop(Daemon *daemon)
 	g_free(daemon->options.pidfile);
 }
 
+/* What was printed has to have arrived: a full disk is no success. */
+static bool flush_output(GError **error)
+{
+	if (fflush(stdout) < 0)
+		error_set_errno(error, "cannot write to standard output");
+	else if (ferror(stdout))
+		error_set(error, "cannot write to standard output");
+	else
+		return true;
+	return false;
+}
+
+/* The exit status where it does not serve. */
+static int end_printing(bool ok)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!flush_output(&error)) {
+		log_start_error(error->message);
+		ok = false;
+	}
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	Daemon daemon = {
@@ -201,7 +238,7 @@ int main(int argc, char **argv)
 	descriptors_fill_standard();
 	switch (options_parse(argc, argv, &daemon.options, &error)) {
 	case OPTIONS_DONE:
-		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+		return end_printing(true);
 	case OPTIONS_WRONG:
 		if (error)
 			log_start_error(error->message);
@@ -210,10 +247,10 @@ int main(int argc, char **argv)
 		break;
 	}
 	if (daemon.options.check) {
-		bool ready = check_host(&daemon.options) && !ferror(stdout);
+		bool ready = check_host(&daemon.options);
 
 		g_free(daemon.options.pidfile);
-		return ready ? EXIT_SUCCESS : EXIT_FAILURE;
+		return end_printing(ready);
 	}
 	signals_block();
 	daemon.loop = g_main_loop_new(NULL, FALSE);

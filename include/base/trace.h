@@ -50,7 +50,8 @@ void trace_write(const char *name, const char *format, ...)
  * has anything else in it. */
 bool trace_option(const char *argument, GError **error);
 
-/* Whether the argument of -T asks for the list: its pattern is "help" or "?". */
+/* Whether the argument of -T asks for the list: its pattern is "help" or "?".
+ */
 bool trace_wants_list(const char *argument);
 
 /* One name a line, for -T help. */

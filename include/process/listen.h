@@ -24,8 +24,9 @@ typedef struct ListenOptions {
 } ListenOptions;
 
 /* Takes the socket that systemd passed (LISTEN_FDS), before any fork. True
- * with ret_socket->fd -1 where it passed none. False with *error set where
- * what it passed is not exactly one listening Unix stream socket. */
+ * with ret_socket->fd -1 if it passed none, also if it says so (0, or nothing).
+ * False with *error set where what it passed is not exactly one listening Unix
+ * stream socket. */
 bool listen_activated(ListenSocket *ret_socket, GError **error);
 
 /* Binds and listens. The path appears only when connecting to it works, with

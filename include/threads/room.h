@@ -17,6 +17,9 @@
  * are open at the start: others may have left us some. */
 unsigned int room_table(unsigned int limit, unsigned int open);
 
+/* Fewer clients than this are hardly meant: a host starts as many guests. */
+#define ROOM_FEW_CLIENTS 64
+
 /* How many clients a table of so many descriptors can serve; at least 1. */
 unsigned int room_clients(unsigned int table);
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/plural.h"
 
 #define IDENTIFIER "qemu-pr-helper"
 
@@ -168,8 +169,9 @@ static void report_dropped(void)
 	if (lost == 0)
 		return;
 	snprintf(text, sizeof(text),
-		 "%u log messages were lost, as they could not be written",
-		 lost);
+		 "%u log %s lost, as %s could not be written", lost,
+		 plural(lost, "message was", "messages were"),
+		 plural(lost, "it", "they"));
 	if (!emit(LOG_LEVEL_WARNING, NULL, text))
 		atomic_fetch_add(&dropped, lost);
 }

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "device.h"
 #include "device/backend.h"
 #include "multipath/broker/broker.h"
@@ -147,19 +148,26 @@ static void check_descriptors(Check *check)
 	unsigned int limit = descriptors_raise_limit();
 	unsigned int clients =
 		room_clients(room_table(limit, descriptors_open()));
+	const char *word = plural(clients, "client", "clients");
 
 	if (clients >= options->max_clients)
-		check_ok("open files: %u, enough for %u clients", limit,
-			 options->max_clients);
+		check_ok("open files: %u, enough for %u %s", limit,
+			 options->max_clients,
+			 plural(options->max_clients, "client", "clients"));
 	else if (options->max_clients_given)
 		check_fix(check,
-			  "open files: %u, enough for %u clients and not for "
-			  "%u; raise LimitNOFILE= in the unit, or ulimit -n",
-			  limit, clients, options->max_clients);
+			  "open files: %u, enough for %u %s and not for %u; "
+			  "raise LimitNOFILE= in the unit, or ulimit -n",
+			  limit, clients, word, options->max_clients);
+	else if (clients < ROOM_FEW_CLIENTS)
+		check_fix(check,
+			  "open files: %u, enough for %u %s only; raise "
+			  "LimitNOFILE= in the unit, or ulimit -n",
+			  limit, clients, word);
 	else
-		check_ok("open files: %u, enough for %u clients; LimitNOFILE= "
-			 "in the unit raises it",
-			 limit, clients);
+		check_ok("open files: %u, enough for %u %s; LimitNOFILE= in "
+			 "the unit raises it",
+			 limit, clients, word);
 }
 
 static void check_pidfile(Check *check)

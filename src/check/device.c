@@ -96,15 +96,21 @@ static void check_keys(Check *check, const char *name, int fd)
 	command_free(command);
 }
 
+/* What root may not open, a container was not given. */
+static const char *who_may_open(void)
+{
+	if (geteuid() == 0 && errno == EPERM)
+		return "give the container this device (--device)";
+	return "start this as root";
+}
+
 static void check_scsi(Check *check, const Device *device)
 {
 	autofd fd = open(device->node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
-		check_fix(check,
-			  "%s: cannot be opened: %s; see dmesg, or "
-			  "start this as root",
-			  device->node, strerror(errno));
+		check_fix(check, "%s: cannot be opened: %s; see dmesg, or %s",
+			  device->node, strerror(errno), who_may_open());
 	else if (check->may_send)
 		check_keys(check, device->node, g_steal_fd(&fd));
 }
@@ -257,6 +263,11 @@ void check_device(Check *check, const char *node)
 	Device device = { .node = node };
 	struct stat status;
 
+	if (!*node) {
+		check_fix(check, "device: an empty name was given; name the "
+				 "guest's disk, or none");
+		return;
+	}
 	if (stat(node, &status) < 0) {
 		check_fix(check, "%s: %s; see lsblk and ls -l", node,
 			  strerror(errno));

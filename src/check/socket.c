@@ -134,8 +134,8 @@ void check_socket(Check *check)
 		check_free(check);
 	} else if (!S_ISSOCK(status.st_mode)) {
 		check_fix(check,
-			  "socket %s: is no socket; remove it, or "
-			  "choose another path with -k",
+			  "socket %s: exists and is not a socket; it was left "
+			  "alone, choose another path with -k",
 			  path);
 	} else {
 		socket = connect_to(path);

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "device/backend.h"
 #include "device/scsi-send.h"
 #include "device/sysfs.h"
@@ -170,8 +171,9 @@ static void warn(void *data, const char *text)
 		return;
 	if (suppressed)
 		log_message(LOG_LEVEL_WARNING,
-			    "multipath map %s (%s): %u warnings suppressed",
-			    e->map.alias, e->map.name, suppressed);
+			    "multipath map %s (%s): %u %s suppressed",
+			    e->map.alias, e->map.name, suppressed,
+			    plural(suppressed, "warning", "warnings"));
 	log_message(LOG_LEVEL_WARNING,
 		    "multipath map %s (%s), for client pid %d: %s",
 		    e->map.alias, e->map.name, peer->pid, text);

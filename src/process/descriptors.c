@@ -11,15 +11,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* In ascending order, so that open() takes the number that is free. What is
+ * printed on a standard output that was closed is an error, as it is lost. */
 void descriptors_fill_standard(void)
 {
-	int fd;
+	static const int modes[] = {
+		[STDIN_FILENO] = O_RDWR,
+		[STDOUT_FILENO] = O_RDONLY,
+		[STDERR_FILENO] = O_RDWR,
+	};
 
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", modes[fd]);
 }
 
 unsigned int descriptors_raise_limit(void)

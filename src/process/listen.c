@@ -40,9 +40,19 @@ static bool set_nonblocking(int fd, GError **error)
 	return false;
 }
 
+/* Variables that are there and say nothing, as a script or a container that
+ * passes on what it may not have sets them. */
+static bool is_activated(void)
+{
+	const char *count = g_getenv("LISTEN_FDS");
+	const char *pid = g_getenv("LISTEN_PID");
+
+	return count && pid && *count && *pid && strcmp(count, "0") != 0;
+}
+
 bool listen_activated(ListenSocket *ret_socket, GError **error)
 {
-	int count = sd_listen_fds(1);
+	int count = is_activated() ? sd_listen_fds(1) : 0;
 	int fd = SD_LISTEN_FDS_START;
 
 	*ret_socket = (ListenSocket) { .fd = -1 };

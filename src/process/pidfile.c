@@ -122,8 +122,8 @@ static void refuse_lock(int fd, const char *path, GError **error)
 		refuse_locked(fd, path, error);
 	else
 		error_set(error,
-			  "cannot lock PID file '%s': %s; remove it, or choose "
-			  "another with -f",
+			  "cannot lock PID file '%s': %s; choose another with "
+			  "-f",
 			  path, g_strerror(errno));
 }
 

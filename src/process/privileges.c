@@ -8,6 +8,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,6 +44,26 @@ static bool have(unsigned int capability)
 	return capng_have_capability(CAPNG_EFFECTIVE, capability);
 }
 
+/* uid 0 without it is a container's. Runtimes name it without CAP_. */
+static void refuse_without(const char *name, GError **error)
+{
+	const char *bare =
+		g_str_has_prefix(name, "CAP_") ? name + strlen("CAP_") : name;
+
+	if (geteuid() == 0)
+		error_set(error,
+			  "needs %s, which root lacks here, as in a container; "
+			  "add it: --cap-add %s (docker, podman), "
+			  "securityContext.capabilities.add: [\"%s\"] "
+			  "(Kubernetes), or CapabilityBoundingSet=%s (systemd)",
+			  name, bare, bare, name);
+	else
+		error_set(error,
+			  "needs %s; start it as root, or as a service with "
+			  "AmbientCapabilities=%s",
+			  name, name);
+}
+
 bool privileges_suffice(uint64_t capabilities, GError **error)
 {
 	capng_clear(CAPNG_SELECT_ALL);
@@ -57,10 +78,7 @@ bool privileges_suffice(uint64_t capabilities, GError **error)
 		    capng_have_capability(CAPNG_PERMITTED, i))
 			continue;
 		name = name_of(i);
-		error_set(error,
-			  "needs %s; start it as root, or as a service with "
-			  "AmbientCapabilities=%s",
-			  name, name);
+		refuse_without(name, error);
 		return false;
 	}
 	return true;
@@ -211,7 +229,8 @@ bool privileges_drop(const Privileges *privileges, GError **error)
 		error_set(error,
 			  "cannot drop privileges or change to the user and "
 			  "group; that needs CAP_SETUID, CAP_SETGID and "
-			  "CAP_SETPCAP, as root has");
+			  "CAP_SETPCAP, as root has; a container gets them "
+			  "by --cap-add");
 		return false;
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

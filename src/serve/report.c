@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "base/plural.h"
 #include "device/sysfs.h"
 
 #define SECOND ((int64_t)1000 * 1000)
@@ -189,9 +190,9 @@ static void tell_suppressed(ReportLimit *limit)
 
 	if (suppressed > 0)
 		log_message(LOG_LEVEL_WARNING,
-			    "%u messages were suppressed, as a client caused "
-			    "too many",
-			    suppressed);
+			    "%u %s suppressed, as a client caused too many",
+			    suppressed,
+			    plural(suppressed, "message was", "messages were"));
 }
 
 /* The flood may be over: the count must not wait for the next message. */

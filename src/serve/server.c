@@ -9,6 +9,7 @@
 
 #include "acceptor.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "base/trace.h"
 #include "connection.h"
 #include "report.h"
@@ -205,13 +206,14 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 static gboolean end_patience(gpointer data)
 {
 	Server *server = data;
+	unsigned int unfinished = worker_outstanding(server->host.worker);
 	GList *link;
 
 	server->patience = 0;
 	log_message(LOG_LEVEL_WARNING,
-		    "stopping with %u commands unfinished; their clients are "
-		    "told so",
-		    worker_outstanding(server->host.worker));
+		    "stopping with %u %s unfinished; %s told so", unfinished,
+		    plural(unfinished, "command", "commands"),
+		    plural(unfinished, "its client is", "their clients are"));
 	worker_expire_all(server->host.worker);
 	while ((link = server->clients.head))
 		connection_ended(link->data, &server->host);

@@ -21,7 +21,7 @@ from tap import main, test
 IN = scsi.pr_in(scsi.READ_KEYS)
 NULL = os.open("/dev/null", os.O_RDWR)
 # exec keeps the process number, so that LISTEN_PID can be set before it.
-SHELL = ["sh", "-c", 'LISTEN_PID=${LISTEN_PID:-$$} exec "$0" "$@"']
+SHELL = ["sh", "-c", 'LISTEN_PID=${LISTEN_PID-$$} exec "$0" "$@"']
 
 
 def listener(kind=socket.SOCK_STREAM, listen=True):
@@ -130,6 +130,15 @@ def _():
         for number in ("-1", "junk", "99999999999999999999"):
             text = refused(sockets=[one], LISTEN_FDS=number)
             assert "LISTEN_FDS" in text, text
+
+
+@test("no socket is no activation")
+def _():
+    for variables in ({"LISTEN_FDS": "0"}, {"LISTEN_FDS": ""}, {"LISTEN_PID": ""},
+                      {"LISTEN_FDS": "", "LISTEN_PID": ""}, {"LISTEN_FDS": "0", "LISTEN_PID": ""}):
+        with Daemon(command=[*SHELL, program()], **passing(**variables)) as daemon:
+            assert str(daemon.command(NULL, IN)) == "B/00/06"
+            assert f"serving on {daemon.socket}" in daemon.log(), (variables, daemon.log())
 
 
 @test("-k and activation exclude each other")

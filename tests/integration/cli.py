@@ -45,11 +45,27 @@ def _():
     assert re.match(r"qemu-pr-helper \d+\.\d+", run("--version").stdout)
 
 
-@test("output that cannot be written is an error")
+PRINTING = [["--help"], ["--version"], ["-T", "help"], ["--check", "-k", "/dev/null"]]
+
+
+@test("output that cannot be written is an error, in one line")
 def _():
     with open("/dev/full", "wb") as full:
-        for option in ("--help", "--version"):
-            assert run(option, stdout=full).returncode == 1
+        for options in PRINTING:
+            result = run(*options, stdout=full)
+            assert result.returncode == 1 and result.stderr.count("\n") == 1 and \
+                "cannot write to standard output" in result.stderr, result
+            # --check has told each line before, so the reason is gone.
+            assert "No space left on device" in result.stderr or "--check" in options, result
+
+
+@test("so it is where standard output is closed")
+def _():
+    for options in PRINTING:
+        result = subprocess.run(["sh", "-c", 'exec "$0" "$@" >&-', program(), *options],
+                                check=False, stderr=subprocess.PIPE, text=True, timeout=20)
+        assert result.returncode == 1 and result.stderr.count("\n") == 1 and \
+            "cannot write to standard output" in result.stderr, result
 
 
 @test("unknown options and missing arguments end with a hint")
@@ -272,10 +288,23 @@ def _():
         assert line.startswith("FIX") and f"pid {daemon.pid}" in line, line
 
 
-@test("--check that cannot write its lines fails")
+@test("--check says of a file in the socket's place what the start says")
 def _():
-    with open("/dev/full", "wb") as full:
-        assert run("--check", "-k", f"{scratch()}/pr.sock", stdout=full).returncode == 1
+    path = f"{scratch()}/file"
+    with open(path, "w", encoding="ascii") as file:
+        file.write("precious")
+    told = run("-k", path).stderr
+    line, = [line for line in run("--check", "-k", path).stdout.splitlines() if path in line]
+    assert line.startswith("FIX") and "remove" not in line, line
+    for words in ("exists and is not a socket; it was left alone, choose another path with -k",):
+        assert words in line and words in told, (line, told)
+
+
+@test("--check with an empty name says so")
+def _():
+    status, lines = checked("")
+    line = next(line for line in lines if "device" in line)
+    assert status == 1 and line.startswith("FIX  device: an empty name"), lines
 
 
 @test("--check is not misled by a starter that ignores its children")

@@ -14,7 +14,8 @@ import resource
 import subprocess
 import time
 
-from daemon import Daemon, adopt, forking_test, need_root, program, read, run, scratch, until
+from daemon import Daemon, adopt, die_with_parent, forking_test, need_root, program, read, run, \
+    scratch, until
 import scsi
 from tap import main, skip, test
 
@@ -225,6 +226,26 @@ def _():
         os.close(fd)
     # Two each; at most 32 are counted as our own.
     assert many - few in range(200, 220), (few, many)
+
+
+def limited(files):
+    """Between fork and exec: so many descriptors."""
+    return lambda: die_with_parent() or \
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+
+@test("a limit on open files that leaves room for few clients is told, by --check and the start")
+def _():
+    for files, options, verdict, warns in ((64, [], "FIX ", True), (600, [], "FIX ", True),
+                                           (1000, [], "ok  ", False),
+                                           (600, ["--max-clients=10"], "ok  ", False),
+                                           (600, ["--max-clients=100"], "FIX ", True)):
+        result = run("--check", "-k", f"{scratch()}/pr.sock", *options, preexec_fn=limited(files))
+        line, = [line for line in result.stdout.splitlines() if "open files" in line]
+        assert line.startswith(verdict) and "1 clients" not in line, line
+        with Daemon("-q", *options, preexec_fn=limited(files)) as daemon:
+            assert ("serving at most" in daemon.log()) == warns, (files, options, daemon.log())
+            assert "1 clients" not in daemon.log(), daemon.log()
 
 
 @test("a reader of its stderr may go away")

@@ -109,6 +109,29 @@ def _():
         assert "needs CAP_SYS_RAWIO" in running.refusal()
 
 
+@test("root without the capability is told how a container gets it, and so is --check")
+def _():
+    need_root()
+    lacking = ["setpriv", "--bounding-set=-sys_rawio"]
+    with Running(*lacking) as running:
+        error = running.refusal()
+    for words in ("needs CAP_SYS_RAWIO", "--cap-add SYS_RAWIO", 'capabilities.add: ["SYS_RAWIO"]'):
+        assert words in error, error
+    assert "start it as root" not in error, error
+    result = subprocess.run([*lacking, HELPER, "--check"], check=False, stdout=subprocess.PIPE,
+                            text=True)
+    line = result.stdout.splitlines()[0]
+    assert line.startswith("FIX  privileges: needs") and "--cap-add SYS_RAWIO" in line, line
+
+
+@test("root that may not change its user is told so, and what a container needs")
+def _():
+    need_root()
+    with Running("setpriv", "--bounding-set=-setuid,-setgid", options=["-u", "nobody"]) as running:
+        error = running.refusal()
+        assert "CAP_SETUID" in error and "--cap-add" in error, error
+
+
 @test("a bounding set that holds more is refused, by name")
 def _():
     need_root()

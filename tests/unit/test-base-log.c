@@ -411,8 +411,8 @@ static void test_room_taken(void)
 	junk = captured();
 	g_assert_null(strstr(junk, "lost"));
 	log_message(LOG_LEVEL_INFO, "again");
-	assert_captured(PREFIX "1 log messages were lost, as they could not "
-			       "be written\n" PREFIX "again\n");
+	assert_captured(PREFIX "1 log message was lost, as it could not be "
+			       "written\n" PREFIX "again\n");
 	restore();
 }
 

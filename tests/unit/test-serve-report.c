@@ -184,6 +184,10 @@ static void test_commands(void)
 	g_assert_cmpuint(captured_times(&log, "3 messages were suppressed"), ==,
 			 20);
 	next_interval();
+	g_assert_cmpuint(commands(&log, &limits[0], 101), ==, 100);
+	report_limit_clear(&limits[0]);
+	g_assert_cmpuint(captured_times(&log, " 1 message was suppressed"), ==,
+			 1);
 	g_assert_cmpuint(commands(&log, &limits[20], 5), ==, 5);
 	report_limit_clear(&limits[20]);
 	capture_end(&log);
