@@ -163,8 +163,15 @@ static void ended(int signal, void *data)
 	server_drain(daemon->server, DRAIN_PATIENCE, drained, daemon);
 }
 
+static void asked(void *data)
+{
+	server_log_state(((Daemon *)data)->server);
+}
+
 static bool start(Daemon *daemon, GError **error)
 {
+	static const SignalEvents signal_events = { .ended = ended,
+						    .asked = asked };
 	const Options *options = &daemon->options;
 
 	if (!take_activation(daemon, error) ||
@@ -177,7 +184,7 @@ static bool start(Daemon *daemon, GError **error)
 	start_broker(daemon);
 	return open_socket(daemon, error) && drop_privileges(daemon, error) &&
 	       create_server(daemon, error) &&
-	       signals_watch(daemon->poller, ended, daemon, error);
+	       signals_watch(daemon->poller, &signal_events, daemon, error);
 }
 
 static void run(Daemon *daemon)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SIGTERM, SIGINT and SIGHUP as an event of the main loop. A signalfd, because
- * g_unix_signal_add() would start a thread before privileges are dropped.
+ * SIGTERM, SIGINT, SIGHUP and SIGUSR1 as events of the main loop. A signalfd,
+ * because g_unix_signal_add() would start a thread before privileges are
+ * dropped.
  */
 #ifndef SIGNALS_H
 #define SIGNALS_H
@@ -11,13 +12,20 @@
 
 #include "base/poller.h"
 
-/* Blocks the signals, for all threads to come, and ignores SIGPIPE. First
- * thing in main(). */
+typedef struct SignalEvents {
+	/* Once, at the first SIGTERM, SIGINT or SIGHUP. */
+	void (*ended)(int signal, void *data);
+	/* At each SIGUSR1: somebody wants to know how the daemon does. */
+	void (*asked)(void *data);
+} SignalEvents;
+
+/* Blocks these signals, for all threads to come, and ignores the others that
+ * tell of no fault of the daemon's. First thing in main(). */
 void signals_block(void);
 
-/* Calls `ended` once, when the first of them arrives. False with *error set
- * on failure. */
-bool signals_watch(Poller *poller, void (*ended)(int signal, void *data),
-		   void *data, GError **error);
+/* Copies `events`, whose functions are called on the main loop. False with
+ * *error set on failure. */
+bool signals_watch(Poller *poller, const SignalEvents *events, void *data,
+		   GError **error);
 
 #endif

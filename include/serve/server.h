@@ -32,6 +32,9 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 		  void *data);
 
+/* One message: how many clients and commands there are. */
+void server_log_state(const Server *server);
+
 /* Lets go of all descriptors, and waits a moment for that to be done. Accepts
  * NULL. */
 void server_free(Server *server);

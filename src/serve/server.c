@@ -243,6 +243,21 @@ void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 	finish_if_drained(server);
 }
 
+void server_log_state(const Server *server)
+{
+	unsigned int clients = server->clients.length;
+	unsigned int commands = worker_outstanding(server->host.worker);
+
+	log_message(LOG_LEVEL_INFO,
+		    "%s %u %s of at most %u; %u %s under way, %u given up on "
+		    "and still with their devices",
+		    server->patience ? "stopping, with" : "serving", clients,
+		    plural(clients, "client", "clients"),
+		    server->limits.max_clients, commands,
+		    plural(commands, "command", "commands"),
+		    worker_disowned(server->host.worker));
+}
+
 void server_free(Server *server)
 {
 	if (!server)

@@ -227,6 +227,16 @@ def _():
     return [end(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
 
 
+@case("signals that QEMU's main loop has for itself do not end it", NO_DEVICE)
+def _():
+    with Daemon() as helper:
+        for number in (signal.SIGUSR1, signal.SIGALRM, signal.SIGIO, signal.SIGPIPE):
+            helper.send(number)
+        with helper.frozen():
+            pass
+        return str(helper.command(NULL, IN))
+
+
 @case("the end closes idle connections", "closed")
 def _():
     with Daemon() as helper, helper.client() as client:

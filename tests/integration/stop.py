@@ -7,12 +7,17 @@ live migration with it. So what has been sent is answered, always; and what
 cannot be ended, a device that hangs, does not keep a successor from serving.
 """
 import os
+import re
+import resource
 import signal
+import subprocess
+import sys
+import termios
 import threading
 import time
 from contextlib import ExitStack
 
-from daemon import Daemon, need_root, read, scratch, until
+from daemon import SANITIZED, Daemon, die_with_parent, need_root, program, read, scratch, until
 from fakedevice import FakeDevice
 from prproto import Client
 import scsi
@@ -32,13 +37,95 @@ def _():
             assert not os.path.exists(daemon.socket)
 
 
+# The table of the manual page.
+FATAL = {"QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "SEGV", "SYS", "XCPU", "KILL"}
+ENDING = {"TERM", "INT", "HUP"}
+STOPPING = {"STOP", "TSTP"}
+
+
+def other_signals():
+    """All signals that must do no harm, by name where they have one."""
+    names = {getattr(number, "name", f"SIG{int(number)}"): int(number)
+             for number in signal.valid_signals()}
+    return {name[3:]: number for name, number in names.items()
+            if name[3:] not in FATAL | ENDING | STOPPING}
+
+
+@test("the manual page has every signal")
+def _():
+    page = os.path.join(os.path.dirname(__file__), "../../qemu-pr-helper.8.in")
+    table = read(page).partition(".Sh SIGNALS")[2].partition(".Sh ")[0]
+    named = set(re.findall(r"\bSIG([A-Z0-9]+)", table))
+    known = {getattr(number, "name", "SIGRTMIN")[3:] for number in signal.valid_signals()}
+    # What cannot be caught needs no words.
+    missing = known - named - {"KILL", "STOP"}
+    assert not missing and FATAL | ENDING <= named | {"KILL"}, missing
+
+
 @test("other signals do not harm it")
 def _():
+    signals = other_signals()
+    assert {"USR1", "USR2", "ALRM", "IO", "PIPE", "RTMIN", "RTMAX"} <= set(signals), signals
     with Daemon() as daemon:
-        daemon.send(signal.SIGPIPE)
+        for number in signals.values():
+            daemon.send(number)
         with daemon.frozen():
             pass
         assert str(daemon.command(NULL, IN)) == "B/00/06"
+
+
+@test("signals that tell of a fault, or are meant to, end it at once")
+def _():
+    for name in ("QUIT", "ABRT", "BUS", "XCPU"):
+        number = getattr(signal, f"SIG{name}")
+        daemon = Daemon(preexec_fn=lambda: die_with_parent() or
+                        resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
+        daemon.send(number)
+        # A sanitizer reports the fault, and ends the process itself.
+        assert daemon.wait() == -number or SANITIZED, (name, daemon.status)
+
+
+@test("a line to a terminal in whose background it runs does not stop it")
+def _():
+    ours, theirs = os.openpty()
+    mode = termios.tcgetattr(theirs)
+    mode[3] |= termios.TOSTOP
+    termios.tcsetattr(theirs, termios.TCSANOW, mode)
+    # The terminal is its session's, and another process group's.
+    start = "import os, fcntl, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); " \
+            "os.fork() and os.wait() and os._exit(0); os.setpgid(0, 0); " \
+            "os.execv(sys.argv[1], sys.argv[1:])"
+    path, pidfile = f"{scratch()}/pr.sock", f"{scratch()}/pid"
+    with open(theirs, "wb", closefd=False) as terminal:
+        # pylint: disable=consider-using-with
+        session = subprocess.Popen([sys.executable, "-c", start, program(), "-k", path, "-f",
+                                    pidfile], stderr=terminal, start_new_session=True)
+        until(lambda: os.path.exists(path))
+        with Client(path, 5) as client:
+            assert str(client.command(IN, NULL)) == "B/00/06"
+        assert b"serving on" in os.read(ours, 1000)
+        os.kill(int(read(pidfile)), signal.SIGTERM)
+        assert session.wait(10) == 0
+    os.close(ours)
+    os.close(theirs)
+
+
+@test("SIGUSR1 logs in a line how it does, while it serves and while it stops")
+def _():
+    with Daemon("--max-clients=7") as daemon, FakeDevice(delay=1000) as device:
+        daemon.send(signal.SIGUSR1)
+        line = daemon.await_log("of at most")
+        assert "serving 0 clients of at most 7; 0 commands under way, 0 given up" in line, line
+        with daemon.client() as client:
+            client.request(IN, device.fd)
+            until(device.executed)
+            daemon.send(signal.SIGUSR1)
+            daemon.await_log("serving 1 client of at most 7; 1 command under way, 0 given up")
+            daemon.send(signal.SIGTERM)
+            daemon.await_log("stopping on signal 15")
+            daemon.send(signal.SIGUSR1)
+            daemon.await_log("stopping, with 1 client of at most 7; 1 command under way")
+            assert str(client.reply(IN)) == "GOOD"
 
 
 @test("clients that want nothing see the end at once")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The signals that end the daemon, and the one that must not. In processes of
- * their own, since what is blocked stays blocked.
+ * The signals that end the daemon, the one that asks, and those that do
+ * nothing. In processes of their own, since what is blocked stays blocked.
  */
 #include "process/signals.h"
 
@@ -9,7 +9,7 @@
 
 #include "looping.h"
 
-static int heard, times;
+static int heard, times, questions;
 
 static void ended(int signal, void *data)
 {
@@ -18,13 +18,20 @@ static void ended(int signal, void *data)
 	times++;
 }
 
+static void asked(void *data)
+{
+	g_assert_true(data == &heard);
+	questions++;
+}
+
 static Poller *watch(void)
 {
+	static const SignalEvents events = { .ended = ended, .asked = asked };
 	g_autoptr(GError) error = NULL;
 	Poller *poller = poller_new(&error);
 
 	g_assert_no_error(error);
-	g_assert_true(signals_watch(poller, ended, &heard, &error));
+	g_assert_true(signals_watch(poller, &events, &heard, &error));
 	g_assert_no_error(error);
 	return poller;
 }
@@ -77,6 +84,55 @@ static void early(void)
 	poller_free(poller);
 }
 
+/* As often as it likes, also while the daemon ends. */
+static void sigusr1(void)
+{
+	Poller *poller;
+
+	signals_block();
+	poller = watch();
+	for (int i = 1; i <= 2; i++) {
+		g_assert_no_errno(kill(getpid(), SIGUSR1));
+		run_pending();
+		g_assert_cmpint(questions, ==, i);
+		g_assert_cmpint(times, ==, 0);
+	}
+	g_assert_no_errno(kill(getpid(), SIGTERM));
+	run_pending();
+	g_assert_no_errno(kill(getpid(), SIGUSR1));
+	run_pending();
+	g_assert_cmpint(questions, ==, 3);
+	g_assert_cmpint(times, ==, 1);
+	poller_free(poller);
+}
+
+static bool is_ignored(int number)
+{
+	struct sigaction action;
+
+	g_assert_no_errno(sigaction(number, NULL, &action));
+	return action.sa_handler == SIG_IGN;
+}
+
+/* What tells of a fault, or what a person wants, stays as it is. */
+static void others(void)
+{
+	static const int harmless[] = { SIGPIPE, SIGXFSZ, SIGALRM, SIGVTALRM,
+					SIGPROF, SIGIO,   SIGUSR2, SIGPWR,
+					SIGTTIN, SIGTTOU };
+	static const int meant[] = { SIGQUIT, SIGABRT, SIGILL, SIGTRAP,
+				     SIGFPE,  SIGBUS,  SIGSYS, SIGXCPU,
+				     SIGTSTP, SIGCONT, SIGCHLD };
+
+	signals_block();
+	for (size_t i = 0; i < G_N_ELEMENTS(harmless); i++)
+		g_assert_true(is_ignored(harmless[i]));
+	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+		g_assert_true(is_ignored(number));
+	for (size_t i = 0; i < G_N_ELEMENTS(meant); i++)
+		g_assert_false(is_ignored(meant[i]));
+}
+
 static void broken_pipe(void)
 {
 	int ends[2];
@@ -96,6 +152,8 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/signals/sigint", sigint, in_child);
 	g_test_add_data_func("/signals/sighup", sighup, in_child);
 	g_test_add_data_func("/signals/early", early, in_child);
+	g_test_add_data_func("/signals/sigusr1", sigusr1, in_child);
+	g_test_add_data_func("/signals/others", others, in_child);
 	g_test_add_data_func("/signals/broken-pipe", broken_pipe, in_child);
 	return g_test_run();
 }
