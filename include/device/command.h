@@ -18,14 +18,25 @@
 typedef struct Backend Backend;
 typedef struct Connection Connection;
 
-/* The two senses of a command whose deadline passed, and the others that the
- * helper gives of its own accord; docs/PROTOCOL.md has the whole table. */
-extern const ScsiSense sense_not_sent;        /* B/2E/01: retry is safe */
-extern const ScsiSense sense_outcome_unknown; /* B/2E/02: ask before retry */
-extern const ScsiSense sense_no_resources;    /* B/55/03: retry is safe */
-extern const ScsiSense sense_no_scsi_device;  /* B/00/06 */
-extern const ScsiSense sense_no_path;         /* B/05/00: retry is safe */
-extern const ScsiSense sense_not_supported;   /* 5/20/00 */
+/* Why the helper answers in the device's place. Each failure has its sense data
+ * in command.c; docs/PROTOCOL.md says which cases it stands for. */
+typedef enum Failure {
+	FAILURE_NONE,            /* the device has answered */
+	FAILURE_NOT_SUPPORTED,   /* never works on this descriptor */
+	FAILURE_INVALID_FIELD,   /* this service action never works on a map */
+	FAILURE_NO_SCSI_DEVICE,  /* it is none, or it cannot be used now */
+	FAILURE_NOT_SENT,        /* too late: retry is safe */
+	FAILURE_OUTCOME_UNKNOWN, /* it may have been done: ask before retry */
+	FAILURE_NO_RESOURCES,    /* not sent: retry is safe */
+	FAILURE_NO_PATH,         /* the device did not get it: retry is safe */
+	FAILURE_DISRUPTED,       /* by the transport; it may have been done */
+	FAILURE_TRANSPORT, /* any other error that the transport reports */
+	FAILURE_COUNT,
+} Failure;
+
+/* The sense data that a client gets for this failure; not for FAILURE_NONE.
+ * Pure. */
+ScsiSense failure_sense(Failure failure);
 
 /* Longest reason that an answer of the helper's own carries, with its NUL. */
 #define COMMAND_REASON_SIZE 160
@@ -49,8 +60,8 @@ typedef struct Command {
 
 	/* The answer: reply.size bytes of `data` are the payload of an IN. */
 	WireReply reply;
-	bool from_device;                 /* else the helper's own answer */
-	char reason[COMMAND_REASON_SIZE]; /* of an own answer, for the log */
+	Failure failure; /* FAILURE_NONE: the device's own answer */
+	char reason[COMMAND_REASON_SIZE]; /* of a failure, for the log */
 	int64_t answered;                 /* when; microseconds, as arrival */
 	size_t sent; /* bytes of header and data that have gone out already */
 
@@ -90,9 +101,10 @@ size_t command_pack(Command *command);
 /* Answers as `from` was answered, which carried the same request. */
 void command_take_answer(Command *command, const Command *from);
 
-/* Answers with CHECK CONDITION and the given sense; `reason` is for the log
- * (printf format, cut to COMMAND_REASON_SIZE). */
-void command_refuse(Command *command, ScsiSense sense, const char *reason, ...)
+/* Answers with CHECK CONDITION and the sense data of `failure`, which is not
+ * FAILURE_NONE; `reason` is for the log (printf format, cut to
+ * COMMAND_REASON_SIZE). */
+void command_refuse(Command *command, Failure failure, const char *reason, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Answers with what the device said. `transferred` is the number of bytes of

@@ -63,7 +63,7 @@ static char *outcome(const Command *command)
 {
 	ScsiSense sense;
 
-	if (!command->from_device)
+	if (command->failure)
 		return g_strdup(command->reason);
 	if (command->reply.status == SCSI_CHECK_CONDITION &&
 	    scsi_sense_get(command->reply.sense, WIRE_SENSE_SIZE, &sense))

@@ -60,7 +60,7 @@ static bool access_suffices(Command *command)
 	flags = fcntl(command->fd, F_GETFL);
 	if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY)
 		return true;
-	command_refuse(command, sense_not_supported,
+	command_refuse(command, FAILURE_NOT_SUPPORTED,
 		       "the descriptor is open for reading only");
 	return false;
 }
@@ -71,7 +71,7 @@ bool backend_select(Command *command)
 
 	if (statx(command->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
 		  STATX_TYPE, &status) < 0) {
-		command_refuse(command, sense_no_scsi_device,
+		command_refuse(command, FAILURE_NO_SCSI_DEVICE,
 			       "cannot examine the descriptor: %s",
 			       strerror(errno));
 		return false;
@@ -87,7 +87,7 @@ bool backend_select(Command *command)
 			return true;
 	}
 	command->backend = NULL;
-	command_refuse(command, sense_no_scsi_device, "the descriptor is %s",
+	command_refuse(command, FAILURE_NO_SCSI_DEVICE, "the descriptor is %s",
 		       kind_name(status.stx_mode));
 	return false;
 }
@@ -95,28 +95,28 @@ bool backend_select(Command *command)
 void backend_refuse_kind(Command *command, DeviceKind kind)
 {
 	static const struct {
-		const ScsiSense *sense;
+		Failure failure;
 		const char *reason;
 	} refusals[] = {
 		/* The two that are served, where a back end did not expect
 		 * them: the device number was given to another meanwhile. */
-		[DEVICE_SCSI] = { &sense_no_scsi_device,
+		[DEVICE_SCSI] = { FAILURE_NO_SCSI_DEVICE,
 				  "it has become another device" },
-		[DEVICE_MULTIPATH] = { &sense_no_scsi_device,
+		[DEVICE_MULTIPATH] = { FAILURE_NO_SCSI_DEVICE,
 				       "it has become another device" },
-		[DEVICE_PARTITION] = { &sense_not_supported,
+		[DEVICE_PARTITION] = { FAILURE_NOT_SUPPORTED,
 				       "it is a partition; give the guest the "
 				       "whole disk" },
-		[DEVICE_VOLUME] = { &sense_not_supported,
+		[DEVICE_VOLUME] = { FAILURE_NOT_SUPPORTED,
 				    "it is a device-mapper volume; give the "
 				    "guest the whole disk" },
-		[DEVICE_OTHER] = { &sense_no_scsi_device,
+		[DEVICE_OTHER] = { FAILURE_NO_SCSI_DEVICE,
 				   "it is not a SCSI device" },
-		[DEVICE_UNKNOWN] = { &sense_no_scsi_device,
+		[DEVICE_UNKNOWN] = { FAILURE_NO_SCSI_DEVICE,
 				     "it is not in /sys/dev; was it deleted, "
 				     "or is sysfs not mounted?" },
 	};
 
-	command_refuse(command, *refusals[kind].sense, "%s",
+	command_refuse(command, refusals[kind].failure, "%s",
 		       refusals[kind].reason);
 }

@@ -13,15 +13,30 @@
 
 #include "base/fd.h"
 
-const ScsiSense sense_not_sent = { SCSI_SENSE_ABORTED_COMMAND, 0x2e, 0x01 };
-const ScsiSense sense_outcome_unknown = { SCSI_SENSE_ABORTED_COMMAND, 0x2e,
-					  0x02 };
-const ScsiSense sense_no_resources = { SCSI_SENSE_ABORTED_COMMAND, 0x55, 0x03 };
-const ScsiSense sense_no_scsi_device = { SCSI_SENSE_ABORTED_COMMAND, 0x00,
-					 0x06 };
-const ScsiSense sense_no_path = { SCSI_SENSE_ABORTED_COMMAND, 0x05, 0x00 };
-const ScsiSense sense_not_supported = { SCSI_SENSE_ILLEGAL_REQUEST, 0x20,
-					0x00 };
+ScsiSense failure_sense(Failure failure)
+{
+	static const ScsiSense senses[FAILURE_COUNT] = {
+		[FAILURE_NOT_SUPPORTED] = { SCSI_SENSE_ILLEGAL_REQUEST, 0x20,
+					    0x00 },
+		[FAILURE_INVALID_FIELD] = { SCSI_SENSE_ILLEGAL_REQUEST, 0x24,
+					    0x00 },
+		[FAILURE_NO_SCSI_DEVICE] = { SCSI_SENSE_ABORTED_COMMAND, 0x00,
+					     0x06 },
+		[FAILURE_NOT_SENT] = { SCSI_SENSE_ABORTED_COMMAND, 0x2e, 0x01 },
+		[FAILURE_OUTCOME_UNKNOWN] = { SCSI_SENSE_ABORTED_COMMAND, 0x2e,
+					      0x02 },
+		[FAILURE_NO_RESOURCES] = { SCSI_SENSE_ABORTED_COMMAND, 0x55,
+					   0x03 },
+		[FAILURE_NO_PATH] = { SCSI_SENSE_ABORTED_COMMAND, 0x05, 0x00 },
+		[FAILURE_DISRUPTED] = { SCSI_SENSE_ABORTED_COMMAND, 0x08,
+					0x00 },
+		[FAILURE_TRANSPORT] = { SCSI_SENSE_ABORTED_COMMAND, 0x00,
+					0x06 },
+	};
+
+	g_assert(failure > FAILURE_NONE && failure < FAILURE_COUNT);
+	return senses[failure];
+}
 
 Command *command_new(const uint8_t cdb[WIRE_CDB_SIZE], const ScsiPrCdb *pr,
 		     int fd)
@@ -80,15 +95,16 @@ size_t command_pack(Command *command)
 	return WIRE_REPLY_SIZE + command->reply.size;
 }
 
-void command_refuse(Command *command, ScsiSense sense, const char *reason, ...)
+void command_refuse(Command *command, Failure failure, const char *reason, ...)
 {
 	va_list arguments;
 
-	command->from_device = false;
+	command->failure = failure;
 	command->answered = g_get_monotonic_time();
 	command->reply.status = SCSI_CHECK_CONDITION;
 	command->reply.size = 0;
-	scsi_sense_put(command->reply.sense, WIRE_SENSE_SIZE, sense);
+	scsi_sense_put(command->reply.sense, WIRE_SENSE_SIZE,
+		       failure_sense(failure));
 	va_start(arguments, reason);
 	vsnprintf(command->reason, sizeof(command->reason), reason, arguments);
 	va_end(arguments);
@@ -100,7 +116,7 @@ void command_answer(Command *command, uint8_t status, const uint8_t *sense,
 	WireReply *reply = &command->reply;
 
 	g_assert(sense_length <= WIRE_SENSE_SIZE);
-	command->from_device = true;
+	command->failure = FAILURE_NONE;
 	command->answered = g_get_monotonic_time();
 	reply->status = status;
 	reply->size = 0;
@@ -118,7 +134,7 @@ void command_answer(Command *command, uint8_t status, const uint8_t *sense,
 void command_take_answer(Command *command, const Command *from)
 {
 	command->reply = from->reply;
-	command->from_device = from->from_device;
+	command->failure = from->failure;
 	command->answered = from->answered;
 	memcpy(command->reason, from->reason, sizeof(command->reason));
 	memcpy(command->data, from->data, from->reply.size);

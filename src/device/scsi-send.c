@@ -20,10 +20,10 @@ void scsi_send(Command *command, int64_t deadline)
 	trace(scsi_submit, "device=%u:%u fd=%d timeout=%u", command->major,
 	      command->minor, command->fd, io.timeout);
 	if (io.timeout == 0)
-		command_refuse(command, sense_not_sent,
+		command_refuse(command, FAILURE_NOT_SENT,
 			       "its deadline passed before it was sent");
 	else if (ioctl(command->fd, SG_IO, &io) < 0)
-		command_refuse(command, sense_no_scsi_device, "SG_IO: %s",
+		command_refuse(command, FAILURE_NO_SCSI_DEVICE, "SG_IO: %s",
 			       strerror(errno));
 	else
 		sg_result_answer(command, &io);

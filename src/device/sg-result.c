@@ -30,28 +30,28 @@ enum {
 	DRIVER_SENSE = 0x08, /* not an error: sense data is present */
 };
 
-static ScsiSense transport_sense(const sg_io_hdr_t *io)
+static Failure transport_failure(const sg_io_hdr_t *io)
 {
 	switch (io->host_status) {
 	case HOST_NO_CONNECT:
 	case HOST_BAD_TARGET:
-		return sense_no_path;
+		return FAILURE_NO_PATH;
 	case HOST_TIME_OUT:
 	case HOST_ABORT:
 	case HOST_ERROR:
 	case HOST_RESET:
 	case HOST_SOFT_ERROR:
-		return sense_outcome_unknown;
+		return FAILURE_OUTCOME_UNKNOWN;
 	case HOST_TRANSPORT_DISRUPTED:
 	case HOST_TRANSPORT_FAILFAST:
 	case HOST_TRANSPORT_MARGINAL:
-		return (ScsiSense) { SCSI_SENSE_ABORTED_COMMAND, 0x08, 0x00 };
+		return FAILURE_DISRUPTED;
 	case HOST_OK:
 		if ((io->driver_status & DRIVER_MASK) == DRIVER_TIMEOUT)
-			return sense_outcome_unknown;
+			return FAILURE_OUTCOME_UNKNOWN;
 		break;
 	}
-	return sense_no_scsi_device;
+	return FAILURE_TRANSPORT;
 }
 
 static bool is_transport_error(const sg_io_hdr_t *io)
@@ -74,7 +74,7 @@ static size_t transferred(const sg_io_hdr_t *io)
 void sg_result_answer(Command *command, const sg_io_hdr_t *io)
 {
 	if (io->status == SCSI_GOOD && is_transport_error(io)) {
-		command_refuse(command, transport_sense(io),
+		command_refuse(command, transport_failure(io),
 			       "transport error: host status 0x%02x, driver "
 			       "status 0x%02x",
 			       io->host_status, io->driver_status);

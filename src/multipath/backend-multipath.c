@@ -118,8 +118,8 @@ static int open_path(Execution *e, const MapPath *path, int64_t share,
 
 	if (fd < 0)
 		command_refuse(attempt,
-			       reply.error == EPIPE ? sense_no_resources
-						    : sense_no_path,
+			       reply.error == EPIPE ? FAILURE_NO_RESOURCES
+						    : FAILURE_NO_PATH,
 			       "cannot open path %s: %s", path->name,
 			       error_text(reply.error));
 	return fd;
@@ -130,7 +130,7 @@ static void name_path(Command *attempt, const MapPath *path)
 {
 	char reason[COMMAND_REASON_SIZE];
 
-	if (attempt->from_device)
+	if (!attempt->failure)
 		return;
 	g_strlcpy(reason, attempt->reason, sizeof(reason));
 	g_snprintf(attempt->reason, sizeof(attempt->reason), "path %s: %s",
@@ -230,7 +230,7 @@ static void execute_on_map(Command *command, int64_t deadline)
 	multipath_execute(command, &world);
 	/* Then nothing has been done. */
 	if (e.nobody)
-		command_refuse(command, sense_not_supported, "%s",
+		command_refuse(command, FAILURE_NOT_SUPPORTED, "%s",
 			       broker_refusal());
 }
 

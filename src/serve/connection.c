@@ -201,7 +201,7 @@ void connection_answer(Connection *connection, Command *command)
 	connection->job = NULL;
 	connection->answered = command->answered;
 	connection->stirred = true;
-	connection->channel.proven = command->from_device;
+	connection->channel.proven = command->failure == FAILURE_NONE;
 	report_command(command, &connection->reports);
 	session_answer(&connection->channel.session, command);
 	pump(connection, false);

@@ -162,7 +162,7 @@ static void add_answer(Record *record, const Command *command)
 			       scsi_status_name(status), status);
 	field(record, "PR_STATUS=%s", scsi_status_name(status));
 	add_sense(record, command);
-	if (!command->from_device) {
+	if (command->failure) {
 		g_string_append_printf(record->text, ", by the helper: %s",
 				       command->reason);
 		field(record, "PR_REASON=%s", command->reason);
@@ -176,7 +176,7 @@ static void add_answer(Record *record, const Command *command)
  * the sake of one. */
 static LogLevel level_of(const Command *command)
 {
-	if (!command->from_device)
+	if (command->failure)
 		return LOG_LEVEL_WARNING;
 	if (command->pr.opcode == SCSI_PERSISTENT_RESERVE_OUT ||
 	    command->reply.status == SCSI_RESERVATION_CONFLICT)

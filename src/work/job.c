@@ -29,7 +29,7 @@ static LaneLimits limits_of(const Command *command)
 
 void job_refuse(Command *command)
 {
-	command_refuse(command, sense_no_resources,
+	command_refuse(command, FAILURE_NO_RESOURCES,
 		       "no thread is free for its device, and no further one "
 		       "can be started");
 }
@@ -107,7 +107,7 @@ static void listen_to_client(Job *job)
 /* Under the lock. */
 static bool may_stay(const Job *job)
 {
-	return job->stays && job->command->from_device && !is_urgent(job) &&
+	return job->stays && !job->command->failure && !is_urgent(job) &&
 	       lanes_step_out(job->host->lanes);
 }
 

@@ -87,7 +87,7 @@ static void expire_executing(Worker *worker, Job *job)
 	forget(worker, job);
 	job->command->connection = NULL;
 	worker->disowned++;
-	command_refuse(substitute, sense_outcome_unknown,
+	command_refuse(substitute, FAILURE_OUTCOME_UNKNOWN,
 		       "the device did not answer in time");
 	answer(worker, substitute);
 }
@@ -107,7 +107,7 @@ static void expire_queued(Worker *worker, Job *job)
 {
 	Command *command = steal_command(worker, job);
 
-	command_refuse(command, sense_not_sent,
+	command_refuse(command, FAILURE_NOT_SENT,
 		       "the device did not take it in time");
 	answer(worker, command);
 }

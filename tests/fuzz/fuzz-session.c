@@ -172,7 +172,7 @@ static void answer(Input *input, Command *command)
 	size_t length = input_byte(input) % (WIRE_SENSE_SIZE + 1);
 
 	if (status == 0x77) {
-		command_refuse(command, sense_not_sent, "fuzzed");
+		command_refuse(command, FAILURE_NOT_SENT, "fuzzed");
 		return;
 	}
 	input_bytes(input, sense, length);

@@ -22,7 +22,7 @@ static void assert_answer(const Command *command, const sg_io_hdr_t *io)
 	g_assert_true((reply->status == SCSI_GOOD) == is_good(io));
 	if (io->status != SCSI_GOOD)
 		g_assert_cmphex(reply->status, ==, io->status);
-	if (!command->from_device)
+	if (command->failure)
 		g_assert_true(
 			scsi_sense_get(reply->sense, WIRE_SENSE_SIZE, &sense));
 	if (reply->status == SCSI_CHECK_CONDITION)

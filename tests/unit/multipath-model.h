@@ -307,7 +307,7 @@ static void model_strike(Model *m, unsigned int nexus, Command *attempt)
 		m->fenced_after = NULL;
 	}
 	if (model_just_did(attempt, m->lost_after)) {
-		command_refuse(attempt, sense_outcome_unknown, "no answer");
+		command_refuse(attempt, FAILURE_OUTCOME_UNKNOWN, "no answer");
 		m->lost_after = NULL;
 	}
 	m->late |= model_just_did(attempt, m->late_after);
@@ -321,7 +321,7 @@ static void model_send(void *data, const MapPath *path, size_t others,
 
 	g_string_append_printf(m->shares, "%s%zu", path->name, others);
 	if (m->late && !must) {
-		command_refuse(attempt, sense_not_sent, "too late");
+		command_refuse(attempt, FAILURE_NOT_SENT, "too late");
 		return;
 	}
 	model_trace(m, "%s:%s", path->name, model_word(attempt));
@@ -329,8 +329,8 @@ static void model_send(void *data, const MapPath *path, size_t others,
 	case OFFLINE:
 		g_assert_not_reached();
 	case DEAD:
-		command_refuse(attempt, (ScsiSense) { 0xb, 0x05, 0x00 },
-			       "path %s is dead", path->name);
+		command_refuse(attempt, FAILURE_NO_PATH, "path %s is dead",
+			       path->name);
 		return;
 	case NOT_READY:
 		model_check(attempt,
@@ -346,7 +346,7 @@ static void model_send(void *data, const MapPath *path, size_t others,
 		return;
 	case MUTE:
 		model_execute(m, nexus, attempt);
-		command_refuse(attempt, sense_outcome_unknown, "no answer");
+		command_refuse(attempt, FAILURE_OUTCOME_UNKNOWN, "no answer");
 		return;
 	case ALIVE:
 		break;

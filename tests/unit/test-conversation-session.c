@@ -217,13 +217,14 @@ static void test_error_reply(void)
 	cdb_in(cdb, 200);
 	close(session_request(&session, cdb));
 	command = session_steal_command(&session);
-	command_refuse(command, sense_not_supported, "test");
+	command_refuse(command, FAILURE_NOT_SUPPORTED, "test");
 	session_answer(&session, command);
 	g_assert_cmpuint(drain(&session, reply, sizeof(reply), 7), ==,
 			 WIRE_REPLY_SIZE);
 	g_assert_cmphex(be32_get(reply), ==, SCSI_CHECK_CONDITION);
 	g_assert_cmpuint(be32_get(reply + 4), ==, 0);
-	assert_sense(reply + 8, WIRE_SENSE_SIZE, sense_not_supported);
+	assert_sense(reply + 8, WIRE_SENSE_SIZE,
+		     failure_sense(FAILURE_NOT_SUPPORTED));
 	session_deinit(&session);
 }
 

@@ -59,10 +59,10 @@ static void assert_refused(bool block, unsigned int major, unsigned int minor,
 	backend_scsi.execute(command,
 			     g_get_monotonic_time() + (gint64)60000000);
 	g_assert_cmpuint(sent, ==, 0);
-	g_assert_false(command->from_device);
+	g_assert_cmpint(command->failure, ==, FAILURE_NO_SCSI_DEVICE);
 	g_assert_cmphex(command->reply.status, ==, SCSI_CHECK_CONDITION);
 	assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
-		     sense_no_scsi_device);
+		     failure_sense(FAILURE_NO_SCSI_DEVICE));
 	g_test_message("%s", command->reason);
 	g_assert_nonnull(strstr(command->reason, word));
 	command_free(command);

@@ -22,14 +22,16 @@ static Command *command_of(uint8_t opcode, int fd)
 }
 
 /* Takes the descriptor. */
-static void assert_refused(uint8_t opcode, int fd, ScsiSense sense,
+static void assert_refused(uint8_t opcode, int fd, Failure failure,
 			   const char *word)
 {
 	Command *command = command_of(opcode, fd);
 
 	g_assert_false(backend_select(command));
 	g_assert_cmphex(command->reply.status, ==, SCSI_CHECK_CONDITION);
-	assert_sense(command->reply.sense, WIRE_SENSE_SIZE, sense);
+	g_assert_cmpint(command->failure, ==, failure);
+	assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
+		     failure_sense(failure));
 	g_test_message("%s", command->reason);
 	g_assert_nonnull(strstr(command->reason, word));
 	g_assert_null(command->backend);
@@ -40,7 +42,7 @@ static void assert_refused(uint8_t opcode, int fd, ScsiSense sense,
 
 static void assert_kind(int fd, const char *word)
 {
-	assert_refused(0x5e, fd, sense_no_scsi_device, word);
+	assert_refused(0x5e, fd, FAILURE_NO_SCSI_DEVICE, word);
 }
 
 static void test_kinds(void)
@@ -65,21 +67,21 @@ static void test_kinds(void)
 static void test_path_only(void)
 {
 	assert_kind(open("/", O_PATH), "directory");
-	assert_refused(0x5f, open("/", O_PATH), sense_not_supported,
+	assert_refused(0x5f, open("/", O_PATH), FAILURE_NOT_SUPPORTED,
 		       "reading only");
 }
 
 /* Reading is enough to ask, but not to change. */
 static void test_read_only(void)
 {
-	assert_refused(0x5f, open("/dev/null", O_RDONLY), sense_not_supported,
+	assert_refused(0x5f, open("/dev/null", O_RDONLY), FAILURE_NOT_SUPPORTED,
 		       "reading only");
-	assert_refused(0x5f, open("/dev/null", O_WRONLY), sense_no_scsi_device,
+	assert_refused(0x5f, open("/dev/null", O_WRONLY),
+		       FAILURE_NO_SCSI_DEVICE, "character device");
+	assert_refused(0x5f, open("/dev/null", O_RDWR), FAILURE_NO_SCSI_DEVICE,
 		       "character device");
-	assert_refused(0x5f, open("/dev/null", O_RDWR), sense_no_scsi_device,
-		       "character device");
-	assert_refused(0x5e, open("/dev/null", O_RDONLY), sense_no_scsi_device,
-		       "character device");
+	assert_refused(0x5e, open("/dev/null", O_RDONLY),
+		       FAILURE_NO_SCSI_DEVICE, "character device");
 }
 
 static void test_not_open(void)
@@ -90,7 +92,7 @@ static void test_not_open(void)
 	close(fd);
 	g_assert_false(backend_select(command));
 	assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
-		     sense_no_scsi_device);
+		     failure_sense(FAILURE_NO_SCSI_DEVICE));
 	command->fd = -1;
 	command_free(command);
 	close(witness);
@@ -172,15 +174,15 @@ static void test_refuse_kind(void)
 {
 	static const struct {
 		DeviceKind kind;
-		const ScsiSense *sense;
+		Failure failure;
 		const char *word;
 	} cases[] = {
-		{ DEVICE_PARTITION, &sense_not_supported, "partition" },
-		{ DEVICE_VOLUME, &sense_not_supported, "volume" },
-		{ DEVICE_OTHER, &sense_no_scsi_device, "not a SCSI" },
-		{ DEVICE_UNKNOWN, &sense_no_scsi_device, "deleted" },
-		{ DEVICE_SCSI, &sense_no_scsi_device, "another" },
-		{ DEVICE_MULTIPATH, &sense_no_scsi_device, "another" },
+		{ DEVICE_PARTITION, FAILURE_NOT_SUPPORTED, "partition" },
+		{ DEVICE_VOLUME, FAILURE_NOT_SUPPORTED, "volume" },
+		{ DEVICE_OTHER, FAILURE_NO_SCSI_DEVICE, "not a SCSI" },
+		{ DEVICE_UNKNOWN, FAILURE_NO_SCSI_DEVICE, "deleted" },
+		{ DEVICE_SCSI, FAILURE_NO_SCSI_DEVICE, "another" },
+		{ DEVICE_MULTIPATH, FAILURE_NO_SCSI_DEVICE, "another" },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -188,7 +190,7 @@ static void test_refuse_kind(void)
 
 		backend_refuse_kind(command, cases[i].kind);
 		assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
-			     *cases[i].sense);
+			     failure_sense(cases[i].failure));
 		g_assert_nonnull(strstr(command->reason, cases[i].word));
 		command_free(command);
 	}

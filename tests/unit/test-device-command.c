@@ -72,14 +72,14 @@ static void test_renew(void)
 	uint8_t cdb[WIRE_CDB_SIZE] = { 0x5e };
 	ScsiPrCdb pr = { .opcode = 0x5e, .length = WIRE_DATA_MAX };
 
-	command_answer(old, SCSI_GOOD, NULL, 0, 0);
+	command_refuse(old, FAILURE_NOT_SENT, "test");
 	old->sent = 1;
 	memset(old->data, 0x5a, sizeof(old->data));
 	command = command_renew(old, cdb, &pr, -1);
 	g_assert_true(descriptor_is_closed(witness));
 	g_assert_cmpint(command->fd, ==, -1);
 	g_assert_cmpuint(command->sent, ==, 0);
-	g_assert_false(command->from_device);
+	g_assert_cmpint(command->failure, ==, FAILURE_NONE);
 	for (size_t i = 0; i < WIRE_DATA_MAX; i++)
 		g_assert_cmphex(command->data[i], ==, 0);
 	command_free(command);
@@ -98,14 +98,13 @@ static void test_refuse(void)
 
 	/* Whatever an earlier answer left. */
 	memset(&command->reply, 0x5a, sizeof(command->reply));
-	command->from_device = true;
-	command_refuse(command, sense_not_supported, "because of %d", 42);
+	command_refuse(command, FAILURE_NOT_SUPPORTED, "because of %d", 42);
 	g_assert_cmphex(command->reply.status, ==, SCSI_CHECK_CONDITION);
 	g_assert_cmpuint(command->reply.size, ==, 0);
-	g_assert_false(command->from_device);
+	g_assert_cmpint(command->failure, ==, FAILURE_NOT_SUPPORTED);
 	g_assert_cmpstr(command->reason, ==, "because of 42");
 	assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
-		     sense_not_supported);
+		     failure_sense(FAILURE_NOT_SUPPORTED));
 	for (size_t i = SCSI_SENSE_FIXED_LENGTH; i < WIRE_SENSE_SIZE; i++)
 		g_assert_cmphex(command->reply.sense[i], ==, 0);
 	command_free(command);
@@ -116,7 +115,7 @@ static void test_refuse_long_reason(void)
 	g_autofree char *reason = g_strnfill(4 * COMMAND_REASON_SIZE, 'x');
 	Command *command = command_of(0x5f, 0, -1);
 
-	command_refuse(command, sense_not_sent, "%s", reason);
+	command_refuse(command, FAILURE_NOT_SENT, "%s", reason);
 	g_assert_cmpuint(strlen(command->reason), ==, COMMAND_REASON_SIZE - 1);
 	g_assert_true(g_str_has_prefix(reason, command->reason));
 	command_free(command);
@@ -125,22 +124,76 @@ static void test_refuse_long_reason(void)
 /* The values are part of the protocol's contract with guests. */
 static void test_senses(void)
 {
-	static const struct {
-		const ScsiSense *sense;
-		uint8_t key, asc, ascq;
-	} cases[] = {
-		{ &sense_not_sent, 0xb, 0x2e, 0x01 },
-		{ &sense_outcome_unknown, 0xb, 0x2e, 0x02 },
-		{ &sense_no_resources, 0xb, 0x55, 0x03 },
-		{ &sense_no_scsi_device, 0xb, 0x00, 0x06 },
-		{ &sense_not_supported, 0x5, 0x20, 0x00 },
+	static const ScsiSense senses[FAILURE_COUNT] = {
+		[FAILURE_NOT_SUPPORTED] = { 0x5, 0x20, 0x00 },
+		[FAILURE_INVALID_FIELD] = { 0x5, 0x24, 0x00 },
+		[FAILURE_NO_SCSI_DEVICE] = { 0xb, 0x00, 0x06 },
+		[FAILURE_NOT_SENT] = { 0xb, 0x2e, 0x01 },
+		[FAILURE_OUTCOME_UNKNOWN] = { 0xb, 0x2e, 0x02 },
+		[FAILURE_NO_RESOURCES] = { 0xb, 0x55, 0x03 },
+		[FAILURE_NO_PATH] = { 0xb, 0x05, 0x00 },
+		[FAILURE_DISRUPTED] = { 0xb, 0x08, 0x00 },
+		[FAILURE_TRANSPORT] = { 0xb, 0x00, 0x06 },
 	};
 
-	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		g_assert_cmphex(cases[i].sense->key, ==, cases[i].key);
-		g_assert_cmphex(cases[i].sense->asc, ==, cases[i].asc);
-		g_assert_cmphex(cases[i].sense->ascq, ==, cases[i].ascq);
+	for (Failure i = FAILURE_NONE + 1; i < FAILURE_COUNT; i++) {
+		Command *command = command_of(0x5e, 8, -1);
+
+		command_refuse(command, i, "test");
+		assert_sense(command->reply.sense, WIRE_SENSE_SIZE, senses[i]);
+		command_free(command);
 	}
+}
+
+/* Marks the failures with this sense data. */
+static void mark_documented(ScsiSense sense, bool *documented)
+{
+	bool any = false;
+
+	for (Failure i = FAILURE_NONE + 1; i < FAILURE_COUNT; i++) {
+		ScsiSense own = failure_sense(i);
+
+		if (memcmp(&own, &sense, sizeof(own)) == 0)
+			any = documented[i] = true;
+	}
+	g_assert_true(any);
+}
+
+/* A row of the table: "| B/2E/01 | COMMAND TIMEOUT ... | ...". False: it is
+ * none. The name of the code stands in the first row that has it. */
+static bool read_row(const char *line, bool *documented)
+{
+	g_auto(GStrv) cells = g_strsplit(line, " | ", 3);
+	unsigned int key, asc, ascq;
+
+	if (sscanf(cells[0] ? cells[0] : "", "| %x/%x/%x", &key, &asc, &ascq) !=
+	    3)
+		return false;
+	g_test_message("%s", line);
+	mark_documented(
+		(ScsiSense) { (uint8_t)key, (uint8_t)asc, (uint8_t)ascq },
+		documented);
+	if (cells[1][0] != '|')
+		g_assert_cmpstr(
+			cells[1], ==,
+			scsi_sense_code_text((uint8_t)asc, (uint8_t)ascq));
+	return true;
+}
+
+/* The document for operators lists the same sense data, all of it and no
+ * other. */
+static void test_senses_documented(void)
+{
+	g_autofree char *text = file_read("docs/PROTOCOL.md");
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	bool documented[FAILURE_COUNT] = { false };
+	unsigned int rows = 0;
+
+	for (size_t i = 0; lines[i]; i++)
+		rows += read_row(lines[i], documented);
+	g_assert_cmpuint(rows, >=, FAILURE_COUNT - 1);
+	for (Failure i = FAILURE_NONE + 1; i < FAILURE_COUNT; i++)
+		g_assert_true(documented[i]);
 }
 
 typedef struct PayloadCase {
@@ -178,7 +231,7 @@ static void test_payload(void)
 			       cases[i].transferred);
 		g_assert_cmphex(command->reply.status, ==, cases[i].status);
 		g_assert_cmpuint(command->reply.size, ==, cases[i].size);
-		g_assert_true(command->from_device);
+		g_assert_cmpint(command->failure, ==, FAILURE_NONE);
 		command_free(command);
 	}
 }
@@ -300,10 +353,11 @@ static void test_pack(void)
 	command_answer(command, SCSI_GOOD, NULL, 0, 40);
 	g_assert_cmpuint(command_pack(command), ==, WIRE_REPLY_SIZE + 40);
 	g_assert_cmpmem(command->header, 8, "\0\0\0\0\0\0\0\50", 8);
-	command_refuse(command, sense_not_sent, "test");
+	command_refuse(command, FAILURE_NOT_SENT, "test");
 	g_assert_cmpuint(command_pack(command), ==, WIRE_REPLY_SIZE);
 	g_assert_cmpmem(command->header, 8, "\0\0\0\2\0\0\0\0", 8);
-	assert_sense(command->header + 8, WIRE_SENSE_SIZE, sense_not_sent);
+	assert_sense(command->header + 8, WIRE_SENSE_SIZE,
+		     failure_sense(FAILURE_NOT_SENT));
 	g_assert_cmpuint(command->sent, ==, 0);
 	command_free(command);
 }
@@ -316,7 +370,7 @@ static void test_answered_when(void)
 	command_answer(command, SCSI_GOOD, NULL, 0, 40);
 	g_assert_cmpint(command->answered, >=, before);
 	command->answered = 0;
-	command_refuse(command, sense_not_sent, "test");
+	command_refuse(command, FAILURE_NOT_SENT, "test");
 	g_assert_cmpint(command->answered, >=, before);
 	g_assert_cmpint(command->answered, <=, g_get_monotonic_time());
 	command_free(command);
@@ -327,22 +381,23 @@ static void test_take_answer(void)
 	Command *command = command_of(0x5e, 16, -1);
 	Command *from = command_new_substitute(command);
 
-	command_refuse(command, sense_not_sent, "before");
+	command_refuse(command, FAILURE_NOT_SENT, "before");
 	memcpy(from->data, "payload", 8);
 	command_answer(from, SCSI_GOOD, NULL, 0, 8);
 	command_take_answer(command, from);
-	g_assert_true(command->from_device);
+	g_assert_cmpint(command->failure, ==, FAILURE_NONE);
 	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
 	g_assert_cmpuint(command->reply.size, ==, 8);
 	g_assert_cmpstr((char *)command->data, ==, "payload");
 	g_assert_cmpint(command->answered, ==, from->answered);
 
-	command_refuse(from, sense_no_resources, "after");
+	command_refuse(from, FAILURE_NO_RESOURCES, "after");
 	command_take_answer(command, from);
-	g_assert_false(command->from_device);
+	g_assert_cmpint(command->failure, ==, FAILURE_NO_RESOURCES);
 	g_assert_cmpstr(command->reason, ==, "after");
 	g_assert_cmpuint(command->reply.size, ==, 0);
-	assert_sense(command->reply.sense, WIRE_SENSE_SIZE, sense_no_resources);
+	assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
+		     failure_sense(FAILURE_NO_RESOURCES));
 	command_free(from);
 	command_free(command);
 }
@@ -357,6 +412,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/command/refuse/reply", test_refuse);
 	g_test_add_func("/command/refuse/long-reason", test_refuse_long_reason);
 	g_test_add_func("/command/refuse/senses", test_senses);
+	g_test_add_func("/command/refuse/senses-documented",
+			test_senses_documented);
 	g_test_add_func("/command/answer/payload", test_payload);
 	g_test_add_func("/command/answer/sense", test_sense_passed);
 	g_test_add_func("/command/answer/check-condition-without-sense",

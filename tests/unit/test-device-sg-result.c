@@ -71,7 +71,7 @@ static void test_results(void)
 		g_test_message("%s", this->name);
 		sg_result_answer(command, &io);
 		g_assert_cmphex(command->reply.status, ==, this->answer);
-		g_assert_true(command->from_device == !this->own);
+		g_assert_true((command->failure != FAILURE_NONE) == this->own);
 		g_assert_cmpuint(command->reply.size, ==,
 				 this->answer == SCSI_GOOD ? 64 : 0);
 		if (this->own)
@@ -121,7 +121,7 @@ static void test_status_wins(void)
 
 			sg_result_answer(command, &io);
 			g_assert_cmphex(command->reply.status, ==, status);
-			g_assert_true(command->from_device);
+			g_assert_cmpint(command->failure, ==, FAILURE_NONE);
 			g_assert_cmphex(command->reply.sense[2], ==, 0x06);
 		}
 	command_free(command);

@@ -285,7 +285,7 @@ static void test_in(void)
 		g_assert_cmpuint(command->reply.size, ==, cases[i].size);
 		if (cases[i].size) {
 			g_assert_cmphex(be64_get(command->data + 8), ==, KO);
-			g_assert_true(command->from_device);
+			g_assert_cmpint(command->failure, ==, FAILURE_NONE);
 		}
 		command_free(command);
 		model_deinit(&m);
@@ -316,22 +316,23 @@ static void test_short_list(void)
 
 static void test_outcome(void)
 {
-	static const struct {
-		ScsiSense sense;
-		bool is_unknown;
-	} cases[] = {
-		{ { 0xb, 0x2e, 0x02 }, true },  { { 0xb, 0x08, 0x00 }, true },
-		{ { 0xb, 0x2e, 0x01 }, false }, { { 0xb, 0x05, 0x00 }, false },
-		{ { 0xb, 0x00, 0x06 }, false },
+	static const Outcome outcomes[FAILURE_COUNT] = {
+		[FAILURE_NOT_SUPPORTED] = OUTCOME_UNREACHED,
+		[FAILURE_INVALID_FIELD] = OUTCOME_UNREACHED,
+		[FAILURE_NO_SCSI_DEVICE] = OUTCOME_UNREACHED,
+		[FAILURE_NOT_SENT] = OUTCOME_UNREACHED,
+		[FAILURE_OUTCOME_UNKNOWN] = OUTCOME_UNKNOWN,
+		[FAILURE_NO_RESOURCES] = OUTCOME_UNREACHED,
+		[FAILURE_NO_PATH] = OUTCOME_UNREACHED,
+		[FAILURE_DISRUPTED] = OUTCOME_UNKNOWN,
+		[FAILURE_TRANSPORT] = OUTCOME_UNREACHED,
 	};
 
-	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+	for (Failure i = FAILURE_NONE + 1; i < FAILURE_COUNT; i++) {
 		Command *command = command_read();
 
-		command_refuse(command, cases[i].sense, "test");
-		g_assert_cmpint(multipath_outcome(command), ==,
-				cases[i].is_unknown ? OUTCOME_UNKNOWN
-						    : OUTCOME_UNREACHED);
+		command_refuse(command, i, "test");
+		g_assert_cmpint(multipath_outcome(command), ==, outcomes[i]);
 		command_answer(command, SCSI_BUSY, NULL, 0, 0);
 		g_assert_cmpint(multipath_outcome(command), ==,
 				OUTCOME_REFUSED);

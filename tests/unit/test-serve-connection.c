@@ -152,7 +152,7 @@ static void test_requests(void)
 		g_assert_cmphex(reply.status, ==, SCSI_CHECK_CONDITION);
 		g_assert_cmpuint(reply.size, ==, 0);
 		assert_sense(reply.sense, sizeof(reply.sense),
-			     sense_no_scsi_device);
+			     failure_sense(FAILURE_NO_SCSI_DEVICE));
 		wait_until(descriptor_is_closed(witness));
 		close(witness);
 	}

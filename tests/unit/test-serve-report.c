@@ -85,7 +85,7 @@ static void test_own_answer(void)
 	command->block = true;
 	command->major = 8;
 	command->minor = 4095;
-	command_refuse(command, sense_not_sent, "it was %s", "late");
+	command_refuse(command, FAILURE_NOT_SENT, "it was %s", "late");
 	report(command, NULL);
 	g_assert_cmpuint(captured_times(&log, "READ KEYS (0x00)"), ==, 1);
 	g_assert_cmpuint(captured_times(&log, "(8:4095)"), ==, 1);

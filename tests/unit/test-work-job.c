@@ -119,7 +119,7 @@ static void execute_refusing(Command *command, int64_t deadline)
 {
 	(void)deadline;
 	atomic_fetch_add(&executed, 1);
-	command_refuse(command, sense_no_scsi_device, "it is none");
+	command_refuse(command, FAILURE_NO_SCSI_DEVICE, "it is none");
 }
 
 static const Backend prompt = { .threads = THREADS, .execute = execute_prompt };
@@ -228,7 +228,7 @@ static void free_next_answer(void)
 	command_free(g_queue_pop_head(&answered));
 }
 
-static void assert_next_answer(ScsiSense sense)
+static void assert_next_answer(Failure failure)
 {
 	Command *command;
 
@@ -237,7 +237,9 @@ static void assert_next_answer(ScsiSense sense)
 	g_assert_true(command->connection == (Connection *)&client);
 	g_assert_cmpuint(command->sent, ==, 0);
 	g_assert_cmpint(command->fd, ==, -1);
-	assert_sense(command->reply.sense, WIRE_SENSE_SIZE, sense);
+	g_assert_cmpint(command->failure, ==, failure);
+	assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
+		     failure_sense(failure));
 	command_free(command);
 }
 
@@ -418,7 +420,7 @@ static void test_no_thread(void)
 	wait_until(atomic_load(&client.listened));
 	disposal_close(lanes, &fd);
 	g_assert_no_errno(sem_post(&listen_gate));
-	assert_next_answer(sense_no_resources);
+	assert_next_answer(FAILURE_NO_RESOURCES);
 	g_assert_cmpuint(atomic_load(&executed), ==, 1);
 	end();
 }
@@ -455,7 +457,7 @@ static void test_deadline_next(void)
 	wait_until(atomic_load(&executed) == 2);
 	g_usleep(2 * SOON);
 	worker_expire_all(worker);
-	assert_next_answer(sense_outcome_unknown);
+	assert_next_answer(FAILURE_OUTCOME_UNKNOWN);
 	g_assert_cmpuint(worker_disowned(worker), ==, 1);
 	g_assert_cmpuint(worker_staying(worker), ==, 0);
 	let_go(1);
@@ -504,7 +506,7 @@ static void test_deadline_moves(void)
 	submit_stuck();
 	g_assert_no_errno(sem_post(&listen_gate));
 	wait_until(atomic_load(&executed) == 3);
-	assert_next_answer(sense_outcome_unknown);
+	assert_next_answer(FAILURE_OUTCOME_UNKNOWN);
 	let_go(2);
 	worker_hurry_all(worker);
 	run_until(late == 1);

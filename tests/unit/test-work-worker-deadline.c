@@ -54,7 +54,7 @@ static void test_deadline_executing(void)
 		Command *command = next_answer();
 
 		g_assert_cmpint(g_get_monotonic_time(), >=, submitted + SOON);
-		assert_refused(command, sense_outcome_unknown);
+		assert_refused(command, FAILURE_OUTCOME_UNKNOWN);
 		g_assert_nonnull(command->connection);
 		g_assert_cmpint(command->fd, ==, -1);
 		g_assert_cmphex(command->cdb[8], ==, 8);
@@ -85,7 +85,7 @@ static void test_deadline_queued(void)
 	command = next_answer();
 	g_assert_true(command == given);
 	g_assert_cmpint(g_get_monotonic_time(), >=, submitted + SOON);
-	assert_refused(command, sense_not_sent);
+	assert_refused(command, FAILURE_NOT_SENT);
 	g_assert_nonnull(command->connection);
 	g_assert_cmpint(command->fd, ==, -1);
 	wait_until(descriptor_is_closed(witness));
@@ -196,7 +196,7 @@ static void test_abandon_then_deadline(void)
 	g_assert_cmpuint(worker_abandoned(worker), ==, 0);
 	g_assert_cmpuint(worker_disowned(worker), ==, 1);
 	g_assert_null(command->connection);
-	assert_refused(command, sense_outcome_unknown);
+	assert_refused(command, FAILURE_OUTCOME_UNKNOWN);
 	command_free(command);
 	let_go(1);
 	run_until(late == 1);
@@ -238,8 +238,8 @@ static void test_expire_all(void)
 	while ((command = g_queue_pop_head(&answered))) {
 		bool sent = command->reply.sense[13] == 2;
 
-		assert_refused(command,
-			       sent ? sense_outcome_unknown : sense_not_sent);
+		assert_refused(command, sent ? FAILURE_OUTCOME_UNKNOWN
+					     : FAILURE_NOT_SENT);
 		*(sent ? &unknown : &not_sent) += 1;
 		command_free(command);
 	}
@@ -266,7 +266,7 @@ static void test_expire_all_answered(void)
 	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
 	command_free(command);
 	command = g_queue_pop_head(&answered);
-	assert_refused(command, sense_outcome_unknown);
+	assert_refused(command, FAILURE_OUTCOME_UNKNOWN);
 	command_free(command);
 	let_go(1);
 	run_until(late == 1);
@@ -323,7 +323,7 @@ static void test_expire_all_last_moment(void)
 		if (i == 1)
 			g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
 		else
-			assert_refused(command, sense_outcome_unknown);
+			assert_refused(command, FAILURE_OUTCOME_UNKNOWN);
 		command_free(command);
 	}
 	let_go(2);

@@ -264,7 +264,7 @@ static void test_disowned_sends_nothing(void)
 	submit_for(&client, urgent_command_of(&stuck, 1, NULL));
 	wait_executed(1);
 	command = next_answer();
-	assert_refused(command, sense_outcome_unknown);
+	assert_refused(command, FAILURE_OUTCOME_UNKNOWN);
 	g_assert_cmpuint(command->sent, ==, 0);
 	command_free(command);
 	let_go(1);

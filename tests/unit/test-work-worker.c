@@ -111,7 +111,7 @@ static void test_no_thread(void)
 	submit(command_of(&stuck, 1, NULL));
 	command = command_of(&prompt, 2, &witness);
 	g_assert_null(worker_submit(worker, command, -1, false));
-	assert_refused(command, sense_no_resources);
+	assert_refused(command, FAILURE_NO_RESOURCES);
 	g_assert_false(descriptor_is_closed(witness));
 	g_assert_cmpuint(worker_outstanding(worker), ==, 1);
 	command_free(command);
@@ -167,7 +167,7 @@ static void tally_answers(Tally *tally)
 	Command *command;
 
 	while ((command = g_queue_pop_head(&answered))) {
-		if (command->from_device)
+		if (!command->failure)
 			tally->by_device++;
 		else if (command->reply.sense[13] == 1)
 			tally->not_sent++;

@@ -206,13 +206,14 @@ static inline void free_next_answer(void)
 	command_free(next_answer());
 }
 
-static inline void assert_refused(const Command *command, ScsiSense sense)
+static inline void assert_refused(const Command *command, Failure failure)
 {
 	g_assert_cmphex(command->reply.status, ==, SCSI_CHECK_CONDITION);
 	g_assert_cmpuint(command->reply.size, ==, 0);
-	g_assert_false(command->from_device);
+	g_assert_cmpint(command->failure, ==, failure);
 	g_assert_cmpstr(command->reason, !=, "");
-	assert_sense(command->reply.sense, WIRE_SENSE_SIZE, sense);
+	assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
+		     failure_sense(failure));
 }
 
 #endif

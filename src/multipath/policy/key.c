@@ -42,8 +42,8 @@ void multipath_refuse_without_multipathd(const Multipath *m,
 					 MultipathdResult result)
 {
 	command_refuse(m->command,
-		       result == MULTIPATHD_FAILED ? sense_not_supported
-						   : sense_no_resources,
+		       result == MULTIPATHD_FAILED ? FAILURE_NOT_SUPPORTED
+						   : FAILURE_NO_RESOURCES,
 		       "%s", result_texts[result]);
 }
 

@@ -13,9 +13,6 @@
 #include "register.h"
 #include "release.h"
 
-static const ScsiSense sense_invalid_field = { SCSI_SENSE_ILLEGAL_REQUEST, 0x24,
-					       0x00 };
-
 static void hold_record(const Multipath *m, uint64_t key, uint8_t type)
 {
 	m->world->hold_set(m->world->data,
@@ -51,7 +48,7 @@ static void answer_again(const Multipath *m, Outcome outcome)
 	if (outcome == OUTCOME_GOOD)
 		command_answer(m->command, SCSI_GOOD, NULL, 0, 0);
 	else if (outcome == OUTCOME_UNKNOWN)
-		command_refuse(m->command, sense_outcome_unknown,
+		command_refuse(m->command, FAILURE_OUTCOME_UNKNOWN,
 			       "the reservation may still be held through a "
 			       "path that is dead or has left the map");
 }
@@ -147,7 +144,7 @@ static void on_one_path(Multipath *m)
 
 static void refuse_move(Multipath *m)
 {
-	command_refuse(m->command, sense_invalid_field,
+	command_refuse(m->command, FAILURE_INVALID_FIELD,
 		       "REGISTER AND MOVE is not possible on a multipath map");
 }
 
@@ -191,7 +188,7 @@ void multipath_execute(Command *command, const MultipathWorld *world)
 		action(&m);
 		return;
 	}
-	command_refuse(command, sense_no_scsi_device,
+	command_refuse(command, FAILURE_NO_SCSI_DEVICE,
 		       "the multipath map has gone, or its paths cannot be "
 		       "read");
 }

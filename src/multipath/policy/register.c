@@ -231,7 +231,7 @@ void multipath_register(Multipath *m)
 	MultipathdAnswer before = multipath_tell(m, MULTIPATHD_GET_KEY);
 
 	if (before.result == MULTIPATHD_FAILED)
-		command_refuse(m->command, sense_not_supported,
+		command_refuse(m->command, FAILURE_NOT_SUPPORTED,
 			       "multipathd does not know the map; add it with "
 			       "multipathd add map %s",
 			       m->map.name);

@@ -69,7 +69,7 @@ static void find_out(Multipath *m, size_t i)
 			 release_from_lost_path(m, i, &reservation)))
 		released(m);
 	else if (!conflict) /* else that is the answer */
-		command_refuse(m->command, sense_outcome_unknown,
+		command_refuse(m->command, FAILURE_OUTCOME_UNKNOWN,
 			       "the reservation may still be there, through a "
 			       "path that is dead or has left the map; "
 			       "preempt it");

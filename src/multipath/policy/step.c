@@ -44,23 +44,18 @@ static Outcome outcome_of_check(const Command *attempt)
 	}
 }
 
-/* Of the senses that stand for a transport error, those after which the device
- * may have the command all the same. */
-static Outcome outcome_of_failure(const Command *attempt)
+static Outcome outcome_of_failure(Failure failure)
 {
-	ScsiSense sense = sense_of(attempt);
-
-	if ((sense.asc == sense_outcome_unknown.asc &&
-	     sense.ascq == sense_outcome_unknown.ascq) ||
-	    (sense.asc == 0x08 && sense.ascq == 0x00))
-		return OUTCOME_UNKNOWN;
-	return OUTCOME_UNREACHED;
+	return failure == FAILURE_OUTCOME_UNKNOWN ||
+			       failure == FAILURE_DISRUPTED
+		       ? OUTCOME_UNKNOWN
+		       : OUTCOME_UNREACHED;
 }
 
 Outcome multipath_outcome(const Command *attempt)
 {
-	if (!attempt->from_device)
-		return outcome_of_failure(attempt);
+	if (attempt->failure)
+		return outcome_of_failure(attempt->failure);
 	switch (attempt->reply.status) {
 	case SCSI_GOOD:
 		return OUTCOME_GOOD;
@@ -115,7 +110,7 @@ size_t multipath_others(const Multipath *m, size_t i)
 /* Why a path was not reached that said this. */
 static const char *reason_of(const Command *attempt)
 {
-	if (!attempt->from_device)
+	if (attempt->failure)
 		return attempt->reason;
 	return is_unmapped(sense_of(attempt))
 		       ? "the device does not know the unit there"
@@ -130,8 +125,8 @@ Outcome multipath_send(Multipath *m, size_t i, Command *attempt)
 		m->world->send(m->world->data, path, multipath_others(m, i),
 			       m->must, attempt);
 	else
-		command_refuse(attempt, sense_no_path, "path %s is not running",
-			       path->name);
+		command_refuse(attempt, FAILURE_NO_PATH,
+			       "path %s is not running", path->name);
 	g_strlcpy(m->reason[i], reason_of(attempt), sizeof(m->reason[i]));
 	return multipath_outcome(attempt);
 }
@@ -152,7 +147,7 @@ Outcome multipath_do(Multipath *m, size_t i, const PrOut *out)
 
 static void refuse_without_path(Multipath *m)
 {
-	command_refuse(m->command, sense_no_path, "the map has no path");
+	command_refuse(m->command, FAILURE_NO_PATH, "the map has no path");
 }
 
 /* Sends down one path of all, and again on a unit attention that may be our own
