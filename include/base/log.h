@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The only writer of log text. Messages go to the journal with fields, or to
- * stderr as lines; docs/LOGGING.md has the table of cases. Any thread may log.
- * Writing never blocks: what cannot be written at once is dropped and counted,
- * and the count is reported with the next message that gets through.
+ * The only writer of log text. Messages go to the journal with fields, or to a
+ * syslogd or stderr as lines; docs/LOGGING.md has the table of cases. Any
+ * thread may log. Writing never blocks: what cannot be written at once is
+ * dropped and counted, and the count is reported with the next message that
+ * gets through.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -23,8 +24,12 @@ typedef enum LogLevel {
 typedef enum LogTarget {
 	LOG_TARGET_AUTO, /* decided by what stderr is */
 	LOG_TARGET_JOURNAL,
+	LOG_TARGET_SYSLOG,
 	LOG_TARGET_STDERR,
 } LogTarget;
+
+/* Whose messages they are. */
+#define LOG_IDENTIFIER "qemu-pr-helper"
 
 /* Longest message, in bytes; longer ones are cut. At most PIPE_BUF, so that
  * lines of several writers of one pipe stay whole. */
@@ -49,8 +54,8 @@ void log_record(LogLevel level, const char *const *fields, const char *format,
 		...) __attribute__((format(printf, 3, 4)));
 
 /* A start-up error: a line on stderr, whatever the target, because who
- * started the program reads it there; and a message in the journal, where
- * that is the target. Where stderr is the journal as well, once. */
+ * started the program reads it there; and a message where the
+ * others go. Where stderr is the journal as well, once. */
 void log_start_error(const char *message);
 
 /* Warns on stderr, while that is still there, if messages will go nowhere. */

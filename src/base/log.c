@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Messages to the journal's socket or to stderr, each with one non-blocking
- * system call. The journal's native protocol is spoken here, and not by
- * sd_journal_sendv(), because that one waits when journald is stuck.
+ * Messages to the journal's socket, to a syslogd or to stderr, each with one
+ * non-blocking system call. The journal's native protocol is spoken here, and
+ * not by sd_journal_sendv(), because that one waits when journald is stuck.
  */
 #include "base/log.h"
 
@@ -20,8 +20,9 @@
 
 #include "base/fd.h"
 #include "base/plural.h"
+#include "log-syslog.h"
 
-#define IDENTIFIER "qemu-pr-helper"
+#define SYSLOG "/dev/log"
 
 static const struct sockaddr_un journal_address = {
 	.sun_family = AF_UNIX,
@@ -29,23 +30,37 @@ static const struct sockaddr_un journal_address = {
 };
 
 static LogLevel max_level = LOG_LEVEL_INFO;
-static int journal = -1; /* a datagram socket; -1: log to stderr */
+static LogTarget sink = LOG_TARGET_STDERR; /* never LOG_TARGET_AUTO */
+static int journal = -1;                   /* a datagram socket, or -1 */
 static bool stderr_is_socket, stderr_is_journal;
 static int output = STDERR_FILENO; /* or the same, opened by us */
 static atomic_uint dropped;
 
+static bool journal_is_reachable(void)
+{
+	return access(journal_address.sun_path, W_OK) == 0;
+}
+
+/* Where to log in the background, where nobody reads stderr. */
+static LogTarget background_target(void)
+{
+	return journal_is_reachable() ? LOG_TARGET_JOURNAL : LOG_TARGET_SYSLOG;
+}
+
 /* The table of cases, docs/LOGGING.md. */
-static bool wants_journal(LogTarget target, bool detached)
+static LogTarget choose(bool detached)
 {
 	struct stat status;
 
-	if (target != LOG_TARGET_AUTO)
-		return target == LOG_TARGET_JOURNAL;
 	if (detached || fstat(STDERR_FILENO, &status) < 0)
-		return true;
+		return background_target();
+	/* systemd and libvirt have a journal; a container's runtime reads. */
 	if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
-		return true; /* systemd, libvirt, or a container's runtime */
-	return S_ISCHR(status.st_mode) && !isatty(STDERR_FILENO);
+		return journal_is_reachable() ? LOG_TARGET_JOURNAL
+					      : LOG_TARGET_STDERR;
+	if (S_ISCHR(status.st_mode) && !isatty(STDERR_FILENO))
+		return background_target();
+	return LOG_TARGET_STDERR;
 }
 
 /* systemd says so, by the file's numbers, sd_journal_stream_fd(3). */
@@ -56,11 +71,6 @@ static bool is_journal_stream(const struct stat *status)
 				(uintmax_t)status->st_ino);
 
 	return g_strcmp0(g_getenv("JOURNAL_STREAM"), numbers) == 0;
-}
-
-static bool journal_is_reachable(void)
-{
-	return access(journal_address.sun_path, W_OK) == 0;
 }
 
 static void glib_handler(const char *domain, GLogLevelFlags flags,
@@ -96,12 +106,13 @@ void log_init(LogTarget target, bool detached)
 		fstat(STDERR_FILENO, &status) == 0 && S_ISSOCK(status.st_mode);
 	stderr_is_journal = is_journal_stream(&status);
 	open_output(&status, detached);
-	if (!wants_journal(target, detached))
-		return;
-	/* A container has no journal: its runtime reads stderr. */
-	if (target == LOG_TARGET_AUTO && !detached && !journal_is_reachable())
-		return;
-	journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	sink = target == LOG_TARGET_AUTO ? choose(detached) : target;
+	fd_clear(&journal);
+	if (sink == LOG_TARGET_JOURNAL)
+		journal = socket(AF_UNIX,
+				 SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	else if (sink == LOG_TARGET_SYSLOG)
+		log_syslog_open(SYSLOG);
 }
 
 void log_set_level(LogLevel level)
@@ -136,7 +147,8 @@ static bool write_line(const char *line, size_t length)
 
 static bool emit_line(const char *message)
 {
-	g_autofree char *line = g_strdup_printf(IDENTIFIER ": %s\n", message);
+	g_autofree char *line =
+		g_strdup_printf(LOG_IDENTIFIER ": %s\n", message);
 
 	return write_line(line, strlen(line));
 }
@@ -147,7 +159,7 @@ static bool emit_record(LogLevel level, const char *const *fields,
 	g_autoptr(GString) text = g_string_sized_new(512);
 
 	g_string_printf(text,
-			"PRIORITY=%d\nSYSLOG_IDENTIFIER=" IDENTIFIER "\n"
+			"PRIORITY=%d\nSYSLOG_IDENTIFIER=" LOG_IDENTIFIER "\n"
 			"MESSAGE=%s\n",
 			(int)level, message);
 	for (; fields && *fields; fields++)
@@ -157,8 +169,14 @@ static bool emit_record(LogLevel level, const char *const *fields,
 
 static bool emit(LogLevel level, const char *const *fields, const char *message)
 {
-	return journal < 0 ? emit_line(message)
-			   : emit_record(level, fields, message);
+	switch (sink) {
+	case LOG_TARGET_JOURNAL:
+		return emit_record(level, fields, message);
+	case LOG_TARGET_SYSLOG:
+		return log_syslog_send((int)level, message);
+	default:
+		return emit_line(message);
+	}
 }
 
 static void report_dropped(void)
@@ -228,18 +246,27 @@ void log_record(LogLevel level, const char *const *fields, const char *format,
 void log_start_error(const char *message)
 {
 	g_autofree char *text = g_strdup(message);
+	bool logged = false;
 
 	make_printable(text);
-	if (journal < 0 || !emit_record(LOG_LEVEL_ERROR, NULL, text) ||
-	    !stderr_is_journal)
+	if (sink != LOG_TARGET_STDERR)
+		logged = emit(LOG_LEVEL_ERROR, NULL, text);
+	if (!logged || sink != LOG_TARGET_JOURNAL || !stderr_is_journal)
 		emit_line(text);
 }
 
 void log_tell_if_unheard(void)
 {
-	if (journal >= 0 && log_wants(LOG_LEVEL_WARNING) &&
-	    !journal_is_reachable())
+	if (!log_wants(LOG_LEVEL_WARNING))
+		return;
+	if (sink == LOG_TARGET_JOURNAL && !journal_is_reachable())
 		emit_line("there is no journal here, so nothing will be "
-			  "logged; start it without -d, and with "
-			  "--log-target=stderr");
+			  "logged; leave --log-target=journal out, or give "
+			  "--log-target=syslog");
+	if (sink == LOG_TARGET_SYSLOG && !log_syslog_is_connected())
+		emit_line(
+			"there is no journal here, and nobody listens on " SYSLOG
+			", so nothing will be logged until a syslogd does; "
+			"start one, or start this without -d and with "
+			"--log-target=stderr");
 }

@@ -120,6 +120,7 @@ static bool set_log_target(Options *options, const char *text, GError **error)
 	static const char *const names[] = {
 		[LOG_TARGET_AUTO] = "auto",
 		[LOG_TARGET_JOURNAL] = "journal",
+		[LOG_TARGET_SYSLOG] = "syslog",
 		[LOG_TARGET_STDERR] = "stderr",
 	};
 
@@ -128,7 +129,8 @@ static bool set_log_target(Options *options, const char *text, GError **error)
 			options->log_target = (LogTarget)i;
 			return true;
 		}
-	error_set(error, "--log-target='%s' is not auto, journal or stderr",
+	error_set(error,
+		  "--log-target='%s' is not auto, journal, syslog or stderr",
 		  text);
 	return false;
 }

@@ -33,7 +33,7 @@ void usage_help(FILE *file)
 		"      --command-timeout=SECONDS\n"
 		"                        answer each command within this time (%d)\n"
 		"      --max-clients=N   serve at most so many clients (%d)\n"
-		"      --log-target=auto|journal|stderr\n"
+		"      --log-target=auto|journal|syslog|stderr\n"
 		"                        where to log\n"
 		"      --check           serve nobody; say whether this host, and each\n"
 		"                        DEVICE, is ready, and what to fix if not\n"

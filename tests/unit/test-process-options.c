@@ -248,7 +248,9 @@ static void test_log_target(void)
 			LOG_TARGET_JOURNAL);
 	g_assert_cmpint(parsed("x --log-target=stderr").log_target, ==,
 			LOG_TARGET_STDERR);
-	assert_wrong("x --log-target=syslog", "syslog");
+	g_assert_cmpint(parsed("x --log-target=syslog").log_target, ==,
+			LOG_TARGET_SYSLOG);
+	assert_wrong("x --log-target=file", "file");
 	assert_wrong("x --log-target=", "log-target");
 }
 
