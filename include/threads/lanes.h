@@ -62,4 +62,11 @@ bool lanes_push_back(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 /* Takes a task back. False: it runs already, or has run. */
 bool lanes_cancel(Lanes *lanes, Task *task);
 
+/* Whether the task waits in a lane. Only for assertions of a task's owner, who
+ * knows that it is not about to be queued or run. */
+static inline bool task_is_queued(const Task *task)
+{
+	return task->lane != NULL;
+}
+
 #endif

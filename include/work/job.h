@@ -48,7 +48,7 @@ typedef struct Job {
 	GList link;             /* its data is the job */
 
 	/* Under the lock, but for the thread that executes the command. */
-	Command *command; /* NULL: finished without another command */
+	Command *command; /* NULL: listening, or finished without another */
 	int64_t deadline;
 	int socket;     /* where the reply goes; -1: nowhere (any more) */
 	bool urgent;    /* the main loop waits for it */
@@ -62,7 +62,8 @@ typedef struct Job {
 /* All that follows: main loop. Takes the command, borrows the socket. */
 Job *job_new(JobHost *host, Command *command, int socket, bool stays);
 
-/* Frees the job, not its command. */
+/* Frees the job, not its command: one that has finished, or that no thread has.
+ */
 void job_free(Job *job);
 
 /* Sends it on its way. False: no thread serves the device. */

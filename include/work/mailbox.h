@@ -14,11 +14,8 @@
 #include "base/poller.h"
 
 typedef struct Mailbox {
-	/* For what the letters are about, as well: see job.h. Nothing blocks
-	 * under it. */
+	/* Private; the lock is also the parameter of pthread_cond_wait(). */
 	pthread_mutex_t lock;
-
-	/* Private. */
 	GQueue letters;
 	bool woken; /* the eventfd was written and not yet read */
 	int eventfd;
@@ -36,6 +33,14 @@ bool mailbox_init(Mailbox *mailbox, Poller *poller, void (*collect)(void *data),
 
 /* Main loop: nothing is collected any more. Threads may still put and wake. */
 void mailbox_deinit(Mailbox *mailbox);
+
+/* The lock is for what the letters are about, as well: see job.h. Nothing
+ * blocks under it. Any thread; a thread holds one mailbox's lock at most. */
+void mailbox_lock(Mailbox *mailbox);
+void mailbox_unlock(Mailbox *mailbox);
+
+/* Whether this thread holds a mailbox's lock. For assertions. */
+bool mailbox_is_locked(void);
 
 /* Under the lock, on any thread. Letters are embedded in what they are about,
  * their data points to it. */

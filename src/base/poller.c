@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/thread.h"
 
 #define BATCH 64
 
@@ -180,6 +181,7 @@ static int control(Poller *poller, int operation, Watch *watch, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = watch };
 
+	g_assert(thread_is_main() && watch->fd >= 0 && watch->ready);
 	watch->events = events;
 	return epoll_ctl(poller->epoll, operation, watch->fd, &event);
 }

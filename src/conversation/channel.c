@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "base/thread.h"
 #include "device/backend.h"
 #include "threads/disposal.h"
 #include "threads/room.h"
@@ -28,6 +29,7 @@ void channel_init(Channel *channel, int socket, Lanes *lanes)
 {
 	struct timeval patience = { .tv_usec = CHANNEL_PATIENCE };
 
+	g_assert(socket >= 0 && lanes);
 	channel->socket = socket;
 	channel->lanes = lanes;
 	channel->proven = false;
@@ -60,6 +62,7 @@ static void take_control(Channel *channel, struct msghdr *message)
 		    header->cmsg_type != SCM_RIGHTS)
 			continue;
 		count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		g_assert(count <= G_N_ELEMENTS(fds));
 		memcpy(fds, CMSG_DATA(header), count * sizeof(int));
 		take_descriptors(channel, fds, count);
 	}
@@ -82,6 +85,9 @@ bool channel_receive(Channel *channel, uint8_t *bytes, size_t size, int flags)
 	};
 	ssize_t n;
 
+	/* Only a thread that may block waits. */
+	g_assert(flags & MSG_DONTWAIT || !thread_is_main());
+	g_assert(channel->socket >= 0 && size > 0);
 	n = recvmsg(channel->socket, &message, MSG_CMSG_CLOEXEC | flags);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -112,6 +118,7 @@ Command *channel_take_command(Channel *channel)
 {
 	Command *command = session_steal_command(&channel->session);
 
+	g_assert(command->fd >= 0 && command->arrival == 0);
 	command->peer = channel->peer;
 	command->arrival = g_get_monotonic_time();
 	return command;
@@ -123,6 +130,9 @@ Command *channel_next(Channel *channel, Command *command)
 	uint8_t *bytes;
 	size_t size;
 
+	g_assert(!thread_is_main());
+	/* The reply is out, so that the session comes to the next request. */
+	g_assert(command->sent == WIRE_REPLY_SIZE + command->reply.size);
 	session_answer(session, command);
 	if (session_wants(session, &bytes, &size) != SESSION_WANTS_READ ||
 	    !channel_receive(channel, bytes, size, 0) ||

@@ -20,6 +20,8 @@ typedef struct StateRule {
 	size_t (*bytes)(Session *session, uint8_t **ret_bytes);
 	/* All of them have been moved; returns the next state. */
 	SessionState (*done)(Session *session);
+	/* The states that may follow, but for CLOSED, which always may. */
+	SessionState next, or_next;
 } StateRule;
 
 static SessionState breach(Session *session, const char *why)
@@ -100,23 +102,66 @@ static SessionState send_reply_done(Session *session)
 
 static const StateRule rules[] = {
 	[SESSION_SEND_FEATURES] = { "SEND_FEATURES", SESSION_WANTS_WRITE,
-				    features_bytes, send_features_done },
+				    features_bytes, send_features_done,
+				    SESSION_RECV_FEATURES },
 	[SESSION_RECV_FEATURES] = { "RECV_FEATURES", SESSION_WANTS_READ,
-				    features_bytes, recv_features_done },
+				    features_bytes, recv_features_done,
+				    SESSION_RECV_CDB },
 	[SESSION_RECV_CDB] = { "RECV_CDB", SESSION_WANTS_READ, cdb_bytes,
-			       recv_cdb_done },
+			       recv_cdb_done, SESSION_RECV_PARAMETERS,
+			       SESSION_EXECUTING },
 	[SESSION_RECV_PARAMETERS] = { "RECV_PARAMETERS", SESSION_WANTS_READ,
-				      parameter_bytes, recv_parameters_done },
-	[SESSION_EXECUTING] = { "EXECUTING", SESSION_WANTS_ANSWER },
+				      parameter_bytes, recv_parameters_done,
+				      SESSION_EXECUTING },
+	[SESSION_EXECUTING] = { "EXECUTING", SESSION_WANTS_ANSWER,
+				.next = SESSION_SEND_REPLY },
 	[SESSION_SEND_REPLY] = { "SEND_REPLY", SESSION_WANTS_WRITE, reply_bytes,
-				 send_reply_done },
+				 send_reply_done, SESSION_RECV_CDB },
 	[SESSION_CLOSED] = { "CLOSED", SESSION_WANTS_NOTHING },
 };
 
+/* Whether the session has a command where its state needs one, and none where
+ * there must be none. EXECUTING has it until the driver takes it. */
+static bool has_right_command(const Session *session)
+{
+	switch (session->state) {
+	case SESSION_RECV_PARAMETERS:
+	case SESSION_SEND_REPLY:
+		return session->command;
+	case SESSION_EXECUTING:
+	case SESSION_CLOSED:
+		return true;
+	default:
+		return !session->command;
+	}
+}
+
+static void session_assert_invariants(Session *session)
+{
+	const StateRule *rule = &rules[session->state];
+	uint8_t *bytes;
+
+	g_assert(has_right_command(session));
+	/* The memory of the last command is that of the next. */
+	g_assert(!session->command || !session->spare);
+	g_assert(session->fd < 0 || session->state == SESSION_RECV_CDB ||
+		 session->state == SESSION_CLOSED);
+	g_assert(!session->breach || session->state == SESSION_CLOSED);
+	/* There is something left to move. */
+	if (rule->bytes)
+		g_assert(session->done < rule->bytes(session, &bytes));
+}
+
 static void enter(Session *session, SessionState state)
 {
+	const StateRule *rule = &rules[session->state];
+
+	g_assert(state == SESSION_CLOSED ||
+		 (state != SESSION_SEND_FEATURES &&
+		  (state == rule->next || state == rule->or_next)));
 	session->state = state;
 	session->done = 0;
+	session_assert_invariants(session);
 }
 
 void session_init(Session *session)
@@ -143,6 +188,7 @@ SessionWants session_wants(Session *session, uint8_t **ret_bytes,
 {
 	const StateRule *rule = &rules[session->state];
 
+	session_assert_invariants(session);
 	if (rule->bytes) {
 		*ret_size = rule->bytes(session, ret_bytes) - session->done;
 		*ret_bytes += session->done;
@@ -154,13 +200,16 @@ void session_advance(Session *session, size_t size)
 {
 	const StateRule *rule = &rules[session->state];
 	uint8_t *bytes;
+	size_t whole;
 
 	/* The descriptors of these bytes may have been a breach already. */
 	if (session->state == SESSION_CLOSED)
 		return;
 	g_assert(rule->bytes);
+	whole = rule->bytes(session, &bytes);
+	g_assert(size > 0 && size <= whole - session->done);
 	session->done += size;
-	if (session->done == rule->bytes(session, &bytes))
+	if (session->done == whole)
 		enter(session, rule->done(session));
 }
 
@@ -219,6 +268,8 @@ void session_answer(Session *session, Command *command)
 	size_t sent = command->sent;
 
 	g_assert(session->state == SESSION_EXECUTING && !session->command);
+	/* Closed by now, for the driver knows where that may block. */
+	g_assert(command->fd < 0 && command->answered > 0);
 	session->command = command;
 	command_pack(command);
 	enter(session, SESSION_SEND_REPLY);

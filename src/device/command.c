@@ -49,6 +49,7 @@ Command *command_renew(Command *old, const uint8_t cdb[WIRE_CDB_SIZE],
 {
 	Command *command = old ? old : g_new(Command, 1);
 
+	g_assert(pr->length <= WIRE_DATA_MAX);
 	if (old)
 		fd_clear(&old->fd);
 	memset(command, 0, offsetof(Command, data));
@@ -89,8 +90,19 @@ Command *command_new_substitute(const Command *command)
 	return substitute;
 }
 
+/* The hard rule. */
+static void assert_reply_fits(const Command *command)
+{
+	const ScsiPrCdb *pr = &command->pr;
+
+	g_assert(command->reply.size == 0 ||
+		 (pr->opcode == SCSI_PERSISTENT_RESERVE_IN &&
+		  command->reply.size <= pr->length));
+}
+
 size_t command_pack(Command *command)
 {
+	assert_reply_fits(command);
 	wire_reply_put(command->header, &command->reply);
 	return WIRE_REPLY_SIZE + command->reply.size;
 }
@@ -99,6 +111,7 @@ void command_refuse(Command *command, Failure failure, const char *reason, ...)
 {
 	va_list arguments;
 
+	g_assert(*reason);
 	command->failure = failure;
 	command->answered = g_get_monotonic_time();
 	command->reply.status = SCSI_CHECK_CONDITION;
@@ -133,6 +146,9 @@ void command_answer(Command *command, uint8_t status, const uint8_t *sense,
 
 void command_take_answer(Command *command, const Command *from)
 {
+	g_assert(from->answered > 0);
+	g_assert(command->pr.opcode == from->pr.opcode &&
+		 command->pr.length == from->pr.length);
 	command->reply = from->reply;
 	command->failure = from->failure;
 	command->answered = from->answered;

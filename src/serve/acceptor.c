@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "report.h"
 #include "threads/disposal.h"
 
@@ -36,6 +37,7 @@ void acceptor_refuse(const Acceptor *acceptor, int client, const char *why)
 {
 	Peer peer;
 
+	g_assert(thread_is_main() && client >= 0);
 	peer_get(client, &peer);
 	report_peer(&peer, why);
 	disposal_close_socket(acceptor->lanes, &client);
@@ -45,6 +47,7 @@ static gboolean end_pause(gpointer data)
 {
 	Acceptor *acceptor = data;
 
+	g_assert(acceptor->listening);
 	if (!poller_add(acceptor->poller, &acceptor->listener, EPOLLIN))
 		return G_SOURCE_CONTINUE;
 	acceptor->pause = 0;
@@ -55,6 +58,7 @@ static gboolean end_pause(gpointer data)
  * asked for. */
 static void pause_listening(Acceptor *acceptor)
 {
+	g_assert(acceptor->listening && acceptor->pause == 0);
 	poller_remove(acceptor->poller, &acceptor->listener);
 	acceptor->pause = g_timeout_add(PAUSE, end_pause, acceptor);
 }
@@ -103,6 +107,7 @@ static void ready(Watch *watch, uint32_t events)
 		(Acceptor *)((char *)watch - offsetof(Acceptor, listener));
 	int client;
 
+	g_assert(acceptor->listening && acceptor->pause == 0);
 	if (acceptor->spare < 0)
 		acceptor->spare = open_spare();
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
@@ -121,6 +126,7 @@ static void ready(Watch *watch, uint32_t events)
 bool acceptor_start(Acceptor *acceptor, Poller *poller, Lanes *lanes,
 		    int listener, GError **error)
 {
+	g_assert(thread_is_main() && acceptor->admit && !acceptor->listening);
 	acceptor->poller = poller;
 	acceptor->lanes = lanes;
 	acceptor->listener = (Watch) { .fd = listener, .ready = ready };

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "base/thread.h"
 #include "base/trace.h"
 #include "conversation/channel.h"
 #include "device/backend.h"
@@ -42,10 +43,19 @@ static void set_events(Connection *connection, uint32_t events)
 	poller_modify(connection->host->poller, &connection->watch, events);
 }
 
+/* Whoever touches the channel here: no thread has it. */
+static void assert_is_ours(const Connection *connection)
+{
+	g_assert(thread_is_main());
+	g_assert(!connection->job);
+	g_assert(connection->channel.socket == connection->watch.fd);
+}
+
 static void end(Connection *connection)
 {
 	const char *breach = session_breach(&connection->channel.session);
 
+	assert_is_ours(connection);
 	if (breach && !connection->draining)
 		report_peer(&connection->channel.peer, breach);
 	connection->host->ended(connection, connection->host);
@@ -110,6 +120,7 @@ static void submit(Connection *connection)
 	Command *command = channel_take_command(&connection->channel);
 	bool stay = may_have_thread(connection, command);
 
+	g_assert(worker_staying(connection->host->worker) + stay <= STAY_MAX);
 	/* The client waits for the answer: it is not in the midst of sending,
 	 * and will notice before it sends the next request. */
 	if (connection->draining)
@@ -139,6 +150,7 @@ static void pump(Connection *connection, bool readable)
 	uint8_t *bytes;
 	size_t size;
 
+	assert_is_ours(connection);
 	for (;;) {
 		trace(connection_state, "connection=%p state=%s",
 		      (void *)connection, session_state_name(session->state));
@@ -198,6 +210,7 @@ void connection_answer(Connection *connection, Command *command)
 	trace(command_answer, "connection=%p device=%u:%u status=0x%02x",
 	      (void *)connection, command->major, command->minor,
 	      command->reply.status);
+	g_assert(connection->job && command->connection == connection);
 	connection->job = NULL;
 	connection->answered = command->answered;
 	connection->stirred = true;
@@ -211,6 +224,7 @@ Command *connection_next(Command *command)
 {
 	Connection *connection = command->connection;
 
+	g_assert(connection && !thread_is_main());
 	command = channel_next(&connection->channel, command);
 	if (command) {
 		command->connection = connection;
@@ -221,6 +235,7 @@ Command *connection_next(Command *command)
 
 void connection_resume(Connection *connection)
 {
+	g_assert(connection->job);
 	connection->job = NULL;
 	connection->stirred = true;
 	pump(connection, false);
@@ -262,6 +277,7 @@ void connection_free(Connection *connection)
 		channel_shut_out(&connection->channel);
 		take_back(connection);
 	}
+	assert_is_ours(connection);
 	trace(connection_close, "connection=%p state=%s", (void *)connection,
 	      session_state_name(session->state));
 	descriptor = session_steal_descriptor(session);
@@ -275,6 +291,7 @@ void connection_free(Connection *connection)
 
 void connection_drain(Connection *connection)
 {
+	g_assert(thread_is_main() && !connection->draining);
 	connection->draining = true;
 	connection->stirred = false;
 	connection->quiet = 0;
@@ -305,6 +322,7 @@ void connection_turn(Connection *connection)
 {
 	Session *session = &connection->channel.session;
 
+	g_assert(!connection->draining);
 	if (count_turn(connection) == 0 || !session_is_busy(session))
 		return;
 	session_stuck(session);
@@ -315,6 +333,7 @@ void connection_drain_turn(Connection *connection)
 {
 	unsigned int quiet = count_turn(connection);
 
+	g_assert(connection->draining);
 	if (quiet == 0)
 		return;
 	if (!session_is_busy(&connection->channel.session) &&

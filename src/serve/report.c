@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/plural.h"
+#include "base/thread.h"
 #include "device/sysfs.h"
 
 #define SECOND ((int64_t)1000 * 1000)
@@ -158,6 +159,7 @@ static void add_answer(Record *record, const Command *command)
 	uint8_t status = (uint8_t)command->reply.status;
 	int64_t duration = command->answered - command->arrival;
 
+	g_assert(command->answered > 0 && duration >= 0);
 	g_string_append_printf(record->text, ": %s (0x%02x)",
 			       scsi_status_name(status), status);
 	field(record, "PR_STATUS=%s", scsi_status_name(status));
@@ -208,6 +210,7 @@ static gboolean end_interval(gpointer data)
 /* Who asks for debug messages wants all of them. */
 static bool admit(ReportLimit *limit, unsigned int burst, LogLevel level)
 {
+	g_assert(thread_is_main());
 	limit->rate.interval = INTERVAL;
 	limit->rate.burst = burst;
 	if (!log_wants(level))
@@ -224,6 +227,7 @@ static bool admit(ReportLimit *limit, unsigned int burst, LogLevel level)
 
 void report_limit_clear(ReportLimit *limit)
 {
+	g_assert(thread_is_main());
 	g_clear_handle_id(&limit->timer, g_source_remove);
 	tell_suppressed(limit);
 }

@@ -10,6 +10,7 @@
 #include "acceptor.h"
 #include "base/log.h"
 #include "base/plural.h"
+#include "base/thread.h"
 #include "base/trace.h"
 #include "connection.h"
 #include "report.h"
@@ -80,11 +81,20 @@ static bool has_room_for_thread(ConnectionHost *host)
 		   2 + worker_staying(host->worker));
 }
 
+static void server_assert_invariants(const Server *server)
+{
+	g_assert(thread_is_main());
+	g_assert(server->clients.length <= server->limits.max_clients);
+	/* Either clients are looked after, or the drain is. */
+	g_assert(!server->turns || !server->quiet);
+}
+
 static void admit(int client, void *data)
 {
 	Server *server = data;
 	Connection *connection;
 
+	g_assert(!server->quiet);
 	if (is_full(server)) {
 		acceptor_refuse(
 			&server->acceptor, client,
@@ -99,6 +109,7 @@ static void admit(int client, void *data)
 	if (connection)
 		g_queue_push_tail_link(&server->clients,
 				       connection_link(connection));
+	server_assert_invariants(server);
 }
 
 static void finish_if_drained(Server *server)
@@ -115,6 +126,7 @@ static void connection_ended(Connection *connection, ConnectionHost *host)
 {
 	Server *server = (Server *)host;
 
+	g_assert(server->clients.length > 0);
 	g_queue_unlink(&server->clients, connection_link(connection));
 	connection_free(connection);
 	finish_if_drained(server);
@@ -182,6 +194,8 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 	Server *server = g_new0(Server, 1);
 	ConnectionHost *host = &server->host;
 
+	g_assert(thread_is_main());
+	g_assert(limits->max_clients > 0 && limits->command_timeout > 0);
 	server->limits = *limits;
 	server->acceptor =
 		(Acceptor) { .admit = admit, .data = server, .spare = -1 };
@@ -231,6 +245,8 @@ void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 {
 	trace(server_drain, "clients=%u outstanding=%u", server->clients.length,
 	      worker_outstanding(server->host.worker));
+	/* Once. */
+	g_assert(!server->quiet && drained);
 	acceptor_stop(&server->acceptor);
 	worker_hurry_all(server->host.worker);
 	server->drained = drained;
@@ -239,6 +255,7 @@ void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 		g_timeout_add((guint)(patience / 1000), end_patience, server);
 	g_clear_handle_id(&server->turns, g_source_remove);
 	server->quiet = g_timeout_add(QUIET, drain_turn, server);
+	server_assert_invariants(server);
 	for_each_client(server, connection_drain);
 	finish_if_drained(server);
 }

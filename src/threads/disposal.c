@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/thread.h"
+
 /* No device has these keys: device numbers leave the top bits clear. */
 #define DISPOSAL_KEY     UINT64_MAX
 #define EMPTY_SOCKET_KEY (UINT64_MAX - 1)
@@ -31,21 +33,30 @@ static const LaneLimits limits = {
 
 static atomic_uint pending, pending_sockets;
 
+static void count_down(atomic_uint *count)
+{
+	unsigned int before = atomic_fetch_sub(count, 1);
+
+	g_assert(before > 0);
+}
+
 static void disposal_run(Task *task)
 {
 	Disposal *disposal = (Disposal *)task;
 	bool is_client = disposal->is_client;
 
+	g_assert(!thread_is_main() && disposal->fd >= 0);
 	close(disposal->fd);
 	g_free(disposal);
 	if (is_client)
-		atomic_fetch_sub(&pending_sockets, 1);
-	atomic_fetch_sub(&pending, 1);
+		count_down(&pending_sockets);
+	count_down(&pending);
 }
 
 static void push(Lanes *lanes, uint64_t key, int *fd, bool is_client)
 {
 	Disposal *disposal;
+	bool accepted;
 
 	if (*fd < 0)
 		return;
@@ -56,7 +67,9 @@ static void push(Lanes *lanes, uint64_t key, int *fd, bool is_client)
 	if (is_client)
 		atomic_fetch_add(&pending_sockets, 1);
 	atomic_fetch_add(&pending, 1);
-	lanes_push(lanes, key, &limits, &disposal->task);
+	accepted = lanes_push(lanes, key, &limits, &disposal->task);
+	/* A patient lane refuses nothing. */
+	g_assert(accepted);
 }
 
 void disposal_close(Lanes *lanes, int *fd)
@@ -97,6 +110,7 @@ unsigned int disposal_pending_sockets(void)
 
 void disposal_wait(unsigned int milliseconds)
 {
+	g_assert(thread_is_main());
 	for (; milliseconds > 0 && disposal_pending() > 0; milliseconds--)
 		g_usleep(1000);
 }

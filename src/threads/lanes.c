@@ -16,6 +16,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include "base/thread.h"
+
 /* An idle thread ends after this many seconds, but for one that stays, so
  * that the first command after days finds it. */
 #define IDLE_SECONDS 10
@@ -49,6 +51,7 @@ struct Lanes {
 	GQueue idle;          /* of Sleeper.link; the last to sleep is first */
 	unsigned int coming;  /* threads woken or started to look for work */
 	unsigned int out;     /* threads that have stepped out */
+	unsigned int busy;    /* threads that work for a lane */
 	unsigned int threads; /* all of them */
 	unsigned int ceiling;
 };
@@ -57,10 +60,42 @@ struct Lanes {
 static _Thread_local Lane *serving; /* NULL: it has stepped out */
 static _Thread_local bool returning;
 
+/* Whether this thread holds the lock. */
+static _Thread_local bool locked;
+
+/* What holds while nobody has the lock. First, each thread does exactly one
+ * thing. Second, the hard rule; its only excuse is that no thread can be had,
+ * and then none is idle. */
+static void lanes_assert_invariants(const Lanes *lanes)
+{
+	g_assert(lanes->threads <= lanes->ceiling);
+	g_assert(lanes->threads ==
+		 lanes->idle.length + lanes->coming + lanes->out + lanes->busy);
+	g_assert(lanes->runnable.length <= lanes->coming ||
+		 lanes->idle.length == 0);
+}
+
+static void lanes_lock(Lanes *lanes)
+{
+	g_assert(!locked);
+	pthread_mutex_lock(&lanes->lock);
+	locked = true;
+	lanes_assert_invariants(lanes);
+}
+
+static void lanes_unlock(Lanes *lanes)
+{
+	g_assert(locked);
+	lanes_assert_invariants(lanes);
+	locked = false;
+	pthread_mutex_unlock(&lanes->lock);
+}
+
 Lanes *lanes_new(unsigned int ceiling)
 {
 	Lanes *lanes = g_new0(Lanes, 1);
 
+	g_assert(ceiling > 0);
 	pthread_mutex_init(&lanes->lock, NULL);
 	lanes->by_key = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
 					      g_free);
@@ -82,8 +117,12 @@ static Lane *lane_get(Lanes *lanes, uint64_t key, const LaneLimits *limits)
 {
 	Lane *lane = g_hash_table_lookup(lanes->by_key, &key);
 
-	if (lane)
+	g_assert(locked && limits->threads > 0);
+	if (lane) {
+		g_assert(lane->limits.threads == limits->threads &&
+			 lane->limits.patient == limits->patient);
 		return lane;
+	}
 	if (g_hash_table_size(lanes->by_key) >= LANES_KEPT)
 		g_hash_table_foreach_remove(lanes->by_key, is_empty, NULL);
 	lane = g_new0(Lane, 1);
@@ -100,6 +139,8 @@ static void lane_update(Lanes *lanes, Lane *lane)
 	bool runnable =
 		lane->tasks.length > 0 && lane->running < lane->limits.threads;
 
+	g_assert(locked);
+	g_assert(lane->running <= lane->limits.threads);
 	if (runnable && !lane->is_runnable)
 		g_queue_push_tail_link(&lanes->runnable, &lane->link);
 	if (!runnable && lane->is_runnable)
@@ -116,11 +157,14 @@ static Task *next_task(Lanes *lanes, Lane **ret_lane)
 
 	if (!lane)
 		return NULL;
+	g_assert(lane->is_runnable && lane->tasks.length > 0);
 	g_queue_unlink(&lanes->runnable, &lane->link);
 	lane->is_runnable = false;
 	task = g_queue_pop_head_link(&lane->tasks)->data;
+	g_assert(task->lane == lane);
 	task->lane = NULL;
 	lane->running++;
+	lanes->busy++;
 	lane_update(lanes, lane);
 	*ret_lane = lane;
 	return task;
@@ -143,7 +187,8 @@ static Sleeper *provide_thread(Lanes *lanes)
 /* Wakes only after it has given up the lock, which the woken one needs. */
 static void unlock_and_wake(Lanes *lanes, Sleeper *sleeper)
 {
-	pthread_mutex_unlock(&lanes->lock);
+	g_assert(!sleeper || !sleeper->link.data);
+	lanes_unlock(lanes);
 	if (sleeper)
 		sem_post(&sleeper->wake);
 }
@@ -152,23 +197,31 @@ static void leave_lane(Lanes *lanes)
 {
 	Lane *lane = g_steal_pointer(&serving);
 
+	g_assert(lane->running > 0 && lanes->busy > 0);
 	lane->running--;
+	lanes->busy--;
 	lane_update(lanes, lane);
+}
+
+/* Takes one thread out of a count. */
+static void count_down(unsigned int *threads)
+{
+	g_assert(*threads > 0);
+	--*threads;
 }
 
 static void run_task(Lanes *lanes, Lane *lane, Task *task)
 {
+	g_assert(!serving && !returning);
 	serving = lane;
 	/* Others may be runnable, this lane among them. */
 	unlock_and_wake(lanes, provide_thread(lanes));
 	task->run(task);
-	pthread_mutex_lock(&lanes->lock);
+	lanes_lock(lanes);
 	if (serving)
 		leave_lane(lanes);
-	else if (returning)
-		lanes->coming--;
 	else
-		lanes->out--;
+		count_down(returning ? &lanes->coming : &lanes->out);
 	returning = false;
 }
 
@@ -195,16 +248,18 @@ static bool sleep_until_needed(Lanes *lanes)
 	bool for_good = lanes->idle.length == 0;
 	bool woken;
 
+	g_assert(lanes->runnable.length == 0);
 	sem_init(&sleeper.wake, 0, 0);
 	g_queue_push_head_link(&lanes->idle, &sleeper.link);
-	pthread_mutex_unlock(&lanes->lock);
+	lanes_unlock(lanes);
 	woken = wait_to_be_woken(&sleeper, for_good);
-	pthread_mutex_lock(&lanes->lock);
+	lanes_lock(lanes);
+	g_assert(!woken || !sleeper.link.data);
 	if (!woken && sleeper.link.data) {
 		g_queue_unlink(&lanes->idle, &sleeper.link);
 		return false;
 	}
-	lanes->coming--;
+	count_down(&lanes->coming);
 	/* Chosen at the last moment: the semaphore must not end before the
 	 * waker has let go of it, which needs no lock any more. */
 	if (!woken)
@@ -218,14 +273,15 @@ static void *thread_main(void *data)
 	Task *task;
 	Lane *lane;
 
-	pthread_mutex_lock(&lanes->lock);
-	lanes->coming--;
+	thread_mark_worker();
+	lanes_lock(lanes);
+	count_down(&lanes->coming);
 	do {
 		while ((task = next_task(lanes, &lane)))
 			run_task(lanes, lane, task);
 	} while (sleep_until_needed(lanes));
-	lanes->threads--;
-	pthread_mutex_unlock(&lanes->lock);
+	count_down(&lanes->threads);
+	lanes_unlock(lanes);
 	return NULL;
 }
 
@@ -264,6 +320,7 @@ static Sleeper *push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 	Sleeper *sleeper;
 	Lane *lane = lane_get(lanes, key, limits);
 
+	g_assert(task->run && !task_is_queued(task));
 	task->lane = lane;
 	task->link = (GList) { .data = task };
 	g_queue_push_tail_link(&lane->tasks, &task->link);
@@ -283,9 +340,9 @@ bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 	Sleeper *sleeper;
 	bool accepted;
 
-	pthread_mutex_lock(&lanes->lock);
+	lanes_lock(lanes);
 	sleeper = push(lanes, key, limits, task);
-	accepted = task->lane;
+	accepted = task_is_queued(task);
 	unlock_and_wake(lanes, sleeper);
 	return accepted;
 }
@@ -296,14 +353,15 @@ bool lanes_push_back(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 	Sleeper *sleeper;
 	bool accepted;
 
-	pthread_mutex_lock(&lanes->lock);
+	g_assert(!thread_is_main() && !serving);
+	lanes_lock(lanes);
 	if (!returning) {
-		lanes->out--;
+		count_down(&lanes->out);
 		lanes->coming++;
 	}
 	returning = true;
 	sleeper = push(lanes, key, limits, task);
-	accepted = task->lane;
+	accepted = task_is_queued(task);
 	unlock_and_wake(lanes, sleeper);
 	return accepted;
 }
@@ -312,13 +370,14 @@ bool lanes_step_out(Lanes *lanes)
 {
 	bool others;
 
-	pthread_mutex_lock(&lanes->lock);
+	g_assert(!thread_is_main() && serving);
+	lanes_lock(lanes);
 	others = serving->tasks.length > 0;
 	if (!others) {
 		leave_lane(lanes);
 		lanes->out++;
 	}
-	pthread_mutex_unlock(&lanes->lock);
+	lanes_unlock(lanes);
 	return !others;
 }
 
@@ -326,12 +385,13 @@ bool lanes_cancel(Lanes *lanes, Task *task)
 {
 	Lane *lane;
 
-	pthread_mutex_lock(&lanes->lock);
+	lanes_lock(lanes);
 	lane = g_steal_pointer(&task->lane);
 	if (lane) {
+		g_assert(lane->tasks.length > 0);
 		g_queue_unlink(&lane->tasks, &task->link);
 		lane_update(lanes, lane);
 	}
-	pthread_mutex_unlock(&lanes->lock);
+	lanes_unlock(lanes);
 	return lane != NULL;
 }

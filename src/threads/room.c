@@ -32,11 +32,13 @@ unsigned int room_table(unsigned int limit, unsigned int open)
 
 unsigned int room_clients(unsigned int table)
 {
-	if (is_tiny(table))
-		return 1;
-	return (table -
-		CLAMP(table / RESERVED_PART, RESERVED_MIN, RESERVED_MAX)) /
-	       CLIENT;
+	unsigned int reserved =
+		CLAMP(table / RESERVED_PART, RESERVED_MIN, RESERVED_MAX);
+	unsigned int clients = is_tiny(table) ? 1 : (table - reserved) / CLIENT;
+
+	/* All of them can come, and one of them can still send. */
+	g_assert(clients >= 1 && room_for_messages(table, clients, 0, 1));
+	return clients;
 }
 
 bool room_for_messages(unsigned int table, unsigned int clients,

@@ -9,17 +9,36 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/thread.h"
 #include "device/backend.h"
 #include "threads/disposal.h"
 
-static void lock(JobHost *host)
+/* What holds of a job while nobody has the lock. */
+static void job_assert_invariants(const Job *job)
 {
-	pthread_mutex_lock(&host->mailbox.lock);
+	const Command *command = job->command;
+
+	/* A job that listens has given its command away, and waits for one. */
+	g_assert(command ? !job->listening : job->listening || job->finished);
+	g_assert(!job->listening ||
+		 (job->stays && !job->finished && !job->disowned));
+	/* Each command has a deadline of its own. */
+	g_assert(!command ||
+		 job->deadline == command->arrival + job->host->timeout);
+	/* Who was given up gets no reply. */
+	g_assert(!job->disowned || (command && job->socket < 0));
 }
 
-static void unlock(JobHost *host)
+static void job_lock(Job *job)
 {
-	pthread_mutex_unlock(&host->mailbox.lock);
+	mailbox_lock(&job->host->mailbox);
+	job_assert_invariants(job);
+}
+
+static void job_unlock(Job *job)
+{
+	job_assert_invariants(job);
+	mailbox_unlock(&job->host->mailbox);
 }
 
 static LaneLimits limits_of(const Command *command)
@@ -41,6 +60,8 @@ static void reply(Job *job)
 	Command *command = job->command;
 	ssize_t n;
 
+	g_assert(mailbox_is_locked());
+	g_assert(!job->finished && !job->listening && command->sent == 0);
 	if (job->socket < 0)
 		return;
 	n = send(job->socket, command->header, command_pack(command),
@@ -54,6 +75,7 @@ static bool is_urgent(const Job *job)
 {
 	const Command *command = job->command;
 
+	g_assert(mailbox_is_locked() && command);
 	return job->urgent || job->disowned || job->host->all_urgent ||
 	       command->sent < WIRE_REPLY_SIZE + command->reply.size ||
 	       job->host->is_urgent(command);
@@ -63,6 +85,7 @@ static bool is_urgent(const Job *job)
  * and would not notice. */
 static void finish(Job *job)
 {
+	g_assert(!job->finished && !job->listening);
 	job->finished = true;
 	mailbox_put(&job->host->mailbox, &job->letter);
 	if (job->stays || is_urgent(job))
@@ -75,6 +98,7 @@ static bool go_on(Job *job, Command *command)
 	Lanes *lanes = job->host->lanes;
 	LaneLimits limits;
 
+	g_assert(mailbox_is_locked() && !job->command && !job->finished);
 	job->command = command;
 	if (!command)
 		return false;
@@ -91,12 +115,13 @@ static bool go_on(Job *job, Command *command)
 static void listen_to_client(Job *job)
 {
 	JobHost *host = job->host;
+	Command *answered = g_steal_pointer(&job->command);
 	Command *next;
 
 	job->listening = true;
-	unlock(host);
-	next = host->next(job->command);
-	lock(host);
+	job_unlock(job);
+	next = host->next(answered);
+	job_lock(job);
 	job->listening = false;
 	if (job->recalled)
 		pthread_cond_signal(&host->let_go);
@@ -114,26 +139,31 @@ static bool may_stay(const Job *job)
 static void run(Task *task)
 {
 	Job *job = (Job *)task;
-	JobHost *host = job->host;
 	Command *command = job->command;
 
+	g_assert(!thread_is_main() && !mailbox_is_locked());
+	/* Only the back end's own answer counts. */
+	command->answered = 0;
 	command->backend->execute(command, job->deadline);
 	/* Before the answer: who has it may count on our reference being gone,
 	 * for instance to remove the device. */
 	fd_clear(&command->fd);
-	lock(host);
+	g_assert(command->answered > 0);
+	job_lock(job);
 	reply(job);
 	if (may_stay(job))
 		listen_to_client(job);
 	else
 		finish(job);
-	unlock(host);
+	job_unlock(job);
 }
 
 Job *job_new(JobHost *host, Command *command, int socket, bool stays)
 {
 	Job *job = g_new0(Job, 1);
 
+	g_assert(thread_is_main());
+	g_assert(command->backend && command->sent == 0);
 	job->task.run = run;
 	job->host = host;
 	job->stays = stays;
@@ -148,6 +178,10 @@ Job *job_new(JobHost *host, Command *command, int socket, bool stays)
 
 void job_free(Job *job)
 {
+	g_assert(thread_is_main() && !task_is_queued(&job->task));
+	/* No list has it, nor the mailbox. */
+	g_assert(!job->link.next && !job->link.prev);
+	g_assert(!job->letter.next && !job->letter.prev);
 	g_free(job);
 }
 
@@ -155,6 +189,7 @@ bool job_start(Job *job)
 {
 	LaneLimits limits = limits_of(job->command);
 
+	g_assert(thread_is_main() && !job->finished);
 	return lanes_push(job->host->lanes, job->command->queue_key, &limits,
 			  &job->task);
 }
@@ -163,10 +198,12 @@ bool job_cancel(Job *job, int64_t now)
 {
 	bool cancelled;
 
-	lock(job->host);
+	job_lock(job);
 	cancelled = job->deadline <= now &&
 		    lanes_cancel(job->host->lanes, &job->task);
-	unlock(job->host);
+	g_assert(!cancelled ||
+		 (!job->finished && !job->listening && !job->disowned));
+	job_unlock(job);
 	return cancelled;
 }
 
@@ -174,43 +211,48 @@ int64_t job_time_left(Job *job, int64_t now)
 {
 	int64_t left;
 
-	lock(job->host);
+	job_lock(job);
 	left = job->listening ? job->host->timeout : job->deadline - now;
-	unlock(job->host);
+	job_unlock(job);
 	return MAX(left, 0);
 }
 
 bool job_disown(Job *job, int64_t now)
 {
-	lock(job->host);
+	job_lock(job);
+	g_assert(thread_is_main() && !job->disowned);
 	job->disowned =
 		!job->finished && !job->listening && job->deadline <= now;
 	if (job->disowned)
 		job->socket = -1;
-	unlock(job->host);
+	job_unlock(job);
 	return job->disowned;
 }
 
 void job_hurry(Job *job)
 {
-	lock(job->host);
+	g_assert(thread_is_main());
+	job_lock(job);
 	job->urgent = true;
 	if (job->finished)
 		mailbox_wake(&job->host->mailbox);
-	unlock(job->host);
+	job_unlock(job);
 }
 
 void job_hurry_all(JobHost *host)
 {
-	lock(host);
+	g_assert(thread_is_main());
+	mailbox_lock(&host->mailbox);
 	host->all_urgent = true;
 	mailbox_wake(&host->mailbox);
-	unlock(host);
+	mailbox_unlock(&host->mailbox);
 }
 
 void job_take_client_away(Job *job)
 {
-	lock(job->host);
+	job_lock(job);
+	/* Once: the client it had is gone then. */
+	g_assert(thread_is_main() && !job->recalled && !job->disowned);
 	job->recalled = true;
 	while (job->listening)
 		pthread_cond_wait(&job->host->let_go, &job->host->mailbox.lock);
@@ -218,5 +260,5 @@ void job_take_client_away(Job *job)
 	job->connection = NULL;
 	if (job->command)
 		job->command->connection = NULL;
-	unlock(job->host);
+	job_unlock(job);
 }

@@ -11,6 +11,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/thread.h"
+
+/* Whether this thread holds a mailbox's lock. */
+static _Thread_local bool locked;
 
 static void ready(Watch *watch, uint32_t events)
 {
@@ -19,6 +23,7 @@ static void ready(Watch *watch, uint32_t events)
 	uint64_t count;
 
 	(void)events;
+	g_assert(thread_is_main());
 	(void)!read(watch->fd, &count, sizeof(count));
 	mailbox->collect(mailbox->data);
 }
@@ -26,6 +31,7 @@ static void ready(Watch *watch, uint32_t events)
 bool mailbox_init(Mailbox *mailbox, Poller *poller, void (*collect)(void *data),
 		  void *data)
 {
+	g_assert(thread_is_main() && collect);
 	pthread_mutex_init(&mailbox->lock, NULL);
 	g_queue_init(&mailbox->letters);
 	mailbox->woken = false;
@@ -41,17 +47,39 @@ bool mailbox_init(Mailbox *mailbox, Poller *poller, void (*collect)(void *data),
 
 void mailbox_deinit(Mailbox *mailbox)
 {
+	g_assert(thread_is_main());
 	poller_on_turn(mailbox->poller, NULL, NULL);
 	if (mailbox->eventfd >= 0)
 		poller_remove(mailbox->poller, &mailbox->watch);
 	/* Not while a thread writes to it. */
-	pthread_mutex_lock(&mailbox->lock);
+	mailbox_lock(mailbox);
 	fd_clear(&mailbox->eventfd);
+	mailbox_unlock(mailbox);
+}
+
+void mailbox_lock(Mailbox *mailbox)
+{
+	g_assert(!locked);
+	pthread_mutex_lock(&mailbox->lock);
+	locked = true;
+}
+
+void mailbox_unlock(Mailbox *mailbox)
+{
+	g_assert(locked);
+	locked = false;
 	pthread_mutex_unlock(&mailbox->lock);
+}
+
+bool mailbox_is_locked(void)
+{
+	return locked;
 }
 
 void mailbox_put(Mailbox *mailbox, GList *letter)
 {
+	g_assert(locked);
+	g_assert(letter->data && !letter->next && !letter->prev);
 	g_queue_push_tail_link(&mailbox->letters, letter);
 }
 
@@ -59,6 +87,7 @@ void mailbox_wake(Mailbox *mailbox)
 {
 	static const uint64_t one = 1;
 
+	g_assert(locked);
 	if (mailbox->woken)
 		return;
 	mailbox->woken = true;
@@ -70,10 +99,11 @@ GQueue mailbox_take(Mailbox *mailbox)
 {
 	GQueue letters;
 
-	pthread_mutex_lock(&mailbox->lock);
+	g_assert(thread_is_main());
+	mailbox_lock(mailbox);
 	letters = mailbox->letters;
 	g_queue_init(&mailbox->letters);
 	mailbox->woken = false;
-	pthread_mutex_unlock(&mailbox->lock);
+	mailbox_unlock(mailbox);
 	return letters;
 }

@@ -7,6 +7,7 @@
 #include "work/worker.h"
 
 #include "base/error.h"
+#include "base/thread.h"
 #include "threads/disposal.h"
 #include "work/job.h"
 
@@ -20,6 +21,19 @@ struct Worker {
 	unsigned int staying;
 	unsigned int disowned;
 };
+
+/* What holds between two calls: the timer is not late, and each count is one of
+ * some of the jobs that are out. */
+static void worker_assert_invariants(const Worker *worker)
+{
+	const Job *first = g_queue_peek_head((GQueue *)&worker->outstanding);
+	int64_t fires = g_source_get_ready_time(worker->timer);
+
+	g_assert(thread_is_main() && !mailbox_is_locked());
+	g_assert(worker->abandoned <= worker->outstanding.length);
+	g_assert(worker->staying <= worker->outstanding.length);
+	g_assert(!first || (fires >= 0 && fires <= first->due));
+}
 
 static void arm_timer(Worker *worker)
 {
@@ -38,10 +52,14 @@ static void enqueue(Worker *worker, Job *job, int64_t due)
 	while (link && ((Job *)link->data)->due > due)
 		link = link->prev;
 	g_queue_insert_after_link(&worker->outstanding, link, &job->link);
+	g_assert(!job->link.next || ((Job *)job->link.next->data)->due >= due);
 }
 
 static void forget(Worker *worker, Job *job)
 {
+	g_assert(worker->outstanding.length > 0);
+	g_assert(worker->abandoned >= job->recalled);
+	g_assert(worker->staying >= job->stays);
 	g_queue_unlink(&worker->outstanding, &job->link);
 	worker->abandoned -= job->recalled;
 	worker->staying -= job->stays;
@@ -49,12 +67,15 @@ static void forget(Worker *worker, Job *job)
 
 static void answer(Worker *worker, Command *command)
 {
+	g_assert(command->answered > 0 && command->fd < 0);
 	worker->events.answered(command, worker->events.data);
 }
 
 static void finish(Worker *worker, Job *job)
 {
+	g_assert(job->finished);
 	if (job->disowned) {
+		g_assert(worker->disowned > 0 && !job->command->connection);
 		worker->disowned--;
 		worker->events.returned_late(job->command, worker->events.data);
 		command_free(job->command);
@@ -84,6 +105,7 @@ static void expire_executing(Worker *worker, Job *job)
 {
 	Command *substitute = command_new_substitute(job->command);
 
+	g_assert(job->disowned);
 	forget(worker, job);
 	job->command->connection = NULL;
 	worker->disowned++;
@@ -141,6 +163,7 @@ static gboolean timer_dispatch(gpointer data)
 	       job->due <= (now = g_get_monotonic_time()))
 		expire(worker, job, now);
 	arm_timer(worker);
+	worker_assert_invariants(worker);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -158,6 +181,7 @@ Worker *worker_new(Poller *poller, Lanes *lanes, int64_t timeout,
 	Worker *worker = g_new0(Worker, 1);
 	JobHost *host = &worker->host;
 
+	g_assert(thread_is_main() && timeout > 0);
 	worker->events = *events;
 	host->lanes = lanes;
 	host->timeout = timeout;
@@ -180,6 +204,7 @@ void worker_free(Worker *worker)
 {
 	if (!worker)
 		return;
+	worker_assert_invariants(worker);
 	g_source_destroy(worker->timer);
 	g_source_unref(worker->timer);
 	mailbox_deinit(&worker->host.mailbox);
@@ -196,6 +221,7 @@ Job *worker_submit(Worker *worker, Command *command, int socket, bool stay)
 	enqueue(worker, job, job->deadline);
 	if (g_source_get_ready_time(worker->timer) < 0)
 		arm_timer(worker);
+	worker_assert_invariants(worker);
 	if (job_start(job))
 		return job;
 
@@ -220,6 +246,7 @@ void worker_abandon(Worker *worker, Job *job)
 {
 	job_take_client_away(job);
 	worker->abandoned++;
+	worker_assert_invariants(worker);
 	if (job_cancel(job, INT64_MAX))
 		command_free(steal_command(worker, job));
 }
@@ -238,6 +265,7 @@ void worker_expire_all(Worker *worker)
 		if (job)
 			expire(worker, job, end);
 	}
+	worker_assert_invariants(worker);
 }
 
 unsigned int worker_outstanding(const Worker *worker)

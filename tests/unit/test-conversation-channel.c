@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/bytes.h"
+#include "base/thread.h"
 #include "testing.h"
 #include "threads/disposal.h"
 
@@ -94,6 +95,18 @@ static void send_whole_reply(Command *command)
 			sizeof(reply));
 }
 
+static gpointer next_command(gpointer command)
+{
+	thread_mark_worker();
+	return channel_next(&channel, command);
+}
+
+/* Where it is called: the main thread does not wait for a client. */
+static Command *next_on_thread(Command *command)
+{
+	return g_thread_join(g_thread_new("stay", next_command, command));
+}
+
 /* The first command, as the main loop takes it, answered and replied to. */
 static Command *first_command(void)
 {
@@ -168,7 +181,7 @@ static void test_next(void)
 	command = first_command();
 	before = g_get_monotonic_time();
 	send_request(read_keys);
-	next = channel_next(&channel, command);
+	next = next_on_thread(command);
 	g_assert_nonnull(next);
 	g_assert_cmpint(next->arrival, >=, before);
 	g_assert_cmpint(next->peer.pid, ==, getpid());
@@ -204,7 +217,7 @@ static void test_wait(void)
 		start();
 		command = first_command();
 		thread = g_thread_new("send", send_later, NULL);
-		command = channel_next(&channel, command);
+		command = next_on_thread(command);
 		g_thread_join(thread);
 		came = command != NULL;
 		command_free(command);
@@ -214,7 +227,7 @@ static void test_wait(void)
 
 static void assert_left_to_loop(SessionState state)
 {
-	g_assert_null(channel_next(&channel, first_command()));
+	g_assert_null(next_on_thread(first_command()));
 	g_assert_cmpint(channel.session.state, ==, state);
 }
 
@@ -238,7 +251,7 @@ static void test_parameter_list(void)
 	command = first_command();
 	send_request(reserve);
 	send_bytes((uint8_t[24]) { 0 }, 24, -1, 0);
-	g_assert_null(channel_next(&channel, command));
+	g_assert_null(next_on_thread(command));
 	g_assert_cmpint(channel.session.state, ==, SESSION_RECV_PARAMETERS);
 	g_assert_true(read_command());
 	end();
@@ -251,7 +264,7 @@ static void test_piece(void)
 	start();
 	command = first_command();
 	send_bytes(read_keys, 7, device, 1);
-	g_assert_null(channel_next(&channel, command));
+	g_assert_null(next_on_thread(command));
 	g_assert_cmpint(channel.session.state, ==, SESSION_RECV_CDB);
 	send_bytes(read_keys + 7, WIRE_CDB_SIZE - 7, -1, 0);
 	g_assert_true(read_command());
@@ -284,7 +297,7 @@ static void test_no_device(void)
 	start();
 	command = first_command();
 	send_bytes(read_keys, WIRE_CDB_SIZE, null, 1);
-	g_assert_null(channel_next(&channel, command));
+	g_assert_null(next_on_thread(command));
 	g_assert_cmpint(channel.session.state, ==, SESSION_EXECUTING);
 	command_free(channel_take_command(&channel));
 	close(null);
@@ -300,7 +313,7 @@ static void test_breach(void)
 	command = first_command();
 	before = descriptor_count();
 	send_bytes(read_keys, WIRE_CDB_SIZE, device, 2);
-	g_assert_null(channel_next(&channel, command));
+	g_assert_null(next_on_thread(command));
 	g_assert_cmpint(channel.session.state, ==, SESSION_CLOSED);
 	g_assert_false(channel.proven);
 	wait_until(disposal_pending() == 0);
@@ -315,7 +328,7 @@ static void test_gone(void)
 	start();
 	command = first_command();
 	fd_clear(&client);
-	g_assert_null(channel_next(&channel, command));
+	g_assert_null(next_on_thread(command));
 	g_assert_cmpint(channel.session.state, ==, SESSION_CLOSED);
 	g_assert_null(session_breach(&channel.session));
 	end();
@@ -331,7 +344,7 @@ static void test_shut_out(void)
 	send_bytes(read_keys, 7, device, 1);
 	channel_shut_out(&channel);
 	g_assert_cmpint(send(client, "x", 1, MSG_NOSIGNAL), ==, -1);
-	g_assert_null(channel_next(&channel, command));
+	g_assert_null(next_on_thread(command));
 	g_assert_true(session_is_busy(&channel.session));
 	g_assert_false(read_command());
 	g_assert_cmpint(channel.session.state, ==, SESSION_CLOSED);

@@ -217,6 +217,7 @@ static void test_error_reply(void)
 	cdb_in(cdb, 200);
 	close(session_request(&session, cdb));
 	command = session_steal_command(&session);
+	fd_clear(&command->fd);
 	command_refuse(command, FAILURE_NOT_SUPPORTED, "test");
 	session_answer(&session, command);
 	g_assert_cmpuint(drain(&session, reply, sizeof(reply), 7), ==,

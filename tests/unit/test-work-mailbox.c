@@ -48,11 +48,11 @@ static void end(void)
 static void put(Letter *letter, bool wake)
 {
 	*letter = (Letter) { .link.data = letter };
-	pthread_mutex_lock(&mailbox.lock);
+	mailbox_lock(&mailbox);
 	mailbox_put(&mailbox, &letter->link);
 	if (wake)
 		mailbox_wake(&mailbox);
-	pthread_mutex_unlock(&mailbox.lock);
+	mailbox_unlock(&mailbox);
 }
 
 static gpointer put_from_thread(gpointer data)
