@@ -41,6 +41,7 @@ RELAY := 'relay:tests/vm/host/test-relay.py'
 LINT := 'lint:tests/lint'
 INSTALL_TEST := 'install:tests/install $(BUILD)'
 DIST_TEST := 'dist:tests/packages/dist $(BUILD)'
+RUN_TAP_TEST := 'run-tap:tests/test-run-tap'
 CROSS := 'cross:tests/cross $(BUILD)'
 VM := 'vm-terminal:tests/vm/host/test-terminal.py $(BUILD)' \
 	'vm:tests/vm/run --timeout 1500 tests/vm/all $(BUILD)/qemu-pr-helper' \
@@ -67,7 +68,7 @@ SANITIZED := env SANITIZED=1 G_SLICE=always-malloc \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 FAST_TESTS = $(call tests_of,$(BUILD),,) $(BLACKBOX) $(REAL) $(INSTALL_TEST) \
-	$(DIST_TEST) $(RELAY)
+	$(DIST_TEST) $(RELAY) $(RUN_TAP_TEST)
 ASAN_TESTS = $(call tests_of,$(ASAN),asan-,$(SANITIZED))
 TSAN_TESTS = $(call tests_of,$(TSAN),tsan-,$(SANITIZED))
 
