@@ -43,6 +43,7 @@ INSTALL_TEST := 'install:tests/install $(BUILD)'
 DIST_TEST := 'dist:tests/packages/dist $(BUILD)'
 RUN_TAP_TEST := 'run-tap:tests/test-run-tap'
 CROSS := 'cross:tests/cross $(BUILD)'
+OPENRC := 'openrc:tests/openrc $(BUILD)'
 VM := 'vm-terminal:tests/vm/host/test-terminal.py $(BUILD)' \
 	'vm:tests/vm/run --timeout 1500 tests/vm/all $(BUILD)/qemu-pr-helper' \
 	'vm-reference:tests/vm/run --timeout 1500 tests/vm/all --reference $(REFERENCE)' \
@@ -114,7 +115,7 @@ lint: docs
 
 # One call, so that there is one verdict.
 check: test-programs asan-programs tsan-programs
-	@$(RUN_TAP) -t 1600 --one-by-one vm $(VM) $(LINT) $(CROSS) $(FAST_TESTS) \
+	@$(RUN_TAP) -t 1600 --one-by-one vm $(VM) $(LINT) $(CROSS) $(OPENRC) $(FAST_TESTS) \
 		$(ASAN_TESTS) $(TSAN_TESTS)
 
 .PHONY: demo
