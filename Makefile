@@ -154,76 +154,85 @@ force:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 # Manual pages and units, with the paths of this installation.
-SUBSTITUTE = sed -e 's|@VERSION@|$(VERSION)|g' \
+SUBSTITUTE = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@rundir@|$(rundir)|g' \
 	-e 's|@RUNSTATEDIR@|$(runstatedir)|g' -e 's|@bindir@|$(bindir)|g'
+# systemd warns of a unit that has the old name.
+rundir = $(patsubst /var/run/%,/run/%,$(patsubst /var/run,/run,$(runstatedir)))
 MAN_PAGES := $(BUILD)/man/qemu-pr-helper.8 $(BUILD)/man/qemu-pr-client.8
-UNITS := $(BUILD)/systemd/qemu-pr-helper.service
+UNITS := $(BUILD)/systemd/qemu-pr-helper.service \
+	$(BUILD)/systemd/qemu-pr-helper.socket
 # For the administrator to put into effect.
 DROP_INS := $(BUILD)/systemd/multipath.conf
+INIT_SCRIPTS := $(BUILD)/init/sysvinit $(BUILD)/init/openrc
 # The documents name the places that are in effect where PREFIX is not given.
 DOCUMENTS := $(patsubst %,$(BUILD)/doc/%,README.md $(wildcard docs/*.md))
 RELOCATE = sed -e 's|/usr/local/bin|$(bindir)|g' \
-	-e 's|/usr/local/share/doc/qemu-pr-helper|$(docdir)|g'
+	-e 's|/usr/local/share/doc/qemu-pr-helper|$(docdir)|g' \
+	$(if $(filter-out /run,$(rundir)),$(RELOCATE_RUN))
+RELOCATE_RUN = -e 's|/var/run/qemu-pr-helper|/run/qemu-pr-helper|g' \
+	-e 's|/run/qemu-pr-helper|$(rundir)/qemu-pr-helper|g'
 
 # All that is compiled, for tests/cross.
 .PHONY: objects
 objects: $(DAEMON_OBJECTS) $(CLIENT_OBJECTS)
 
 .PHONY: docs
-docs: $(MAN_PAGES) $(UNITS) $(DROP_INS) $(DOCUMENTS)
+docs: $(MAN_PAGES) $(UNITS) $(DROP_INS) $(INIT_SCRIPTS) $(DOCUMENTS)
 all: docs
 
 $(BUILD)/man/%.8: %.8.in $(BUILD)/paths
 	@mkdir -p $(@D)
-	$(SUBSTITUTE) $< > $@
+	$(call say,GEN,$@)$(SUBSTITUTE) $< > $@
 $(BUILD)/man/%.8: docs/%.8.in $(BUILD)/paths
 	@mkdir -p $(@D)
-	$(SUBSTITUTE) $< > $@
+	$(call say,GEN,$@)$(SUBSTITUTE) $< > $@
 $(BUILD)/systemd/%: contrib/systemd/%.in $(BUILD)/paths
 	@mkdir -p $(@D)
-	$(SUBSTITUTE) $< > $@
+	$(call say,GEN,$@)$(SUBSTITUTE) $< > $@
+$(BUILD)/init/%: contrib/init/%.in $(BUILD)/paths
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)$(SUBSTITUTE) $< > $@
 
 $(BUILD)/doc/%.md: %.md $(BUILD)/paths
 	@mkdir -p $(@D)
-	$(RELOCATE) $< > $@
+	$(call say,GEN,$@)$(RELOCATE) $< > $@
 
 # --- installation -----------------------------------------------------------
 
 INSTALL ?= install
+# $(call into,MODE,FILES,DIRECTORY) and $(call as,FILE,NAME): a line for each.
+into = $(call say,INSTALL,$(DESTDIR)$(3))$(INSTALL) -d $(DESTDIR)$(3) && \
+	$(INSTALL) -m $(1) $(2) $(DESTDIR)$(3)
+as = $(call say,INSTALL,$(DESTDIR)$(2))$(INSTALL) -D -m 644 $(1) $(DESTDIR)$(2)
 
 .PHONY: install
 install: all
-	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man8 \
-		$(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) \
-		$(DESTDIR)$(completionsdir) $(DESTDIR)$(docdir)/docs
-	$(INSTALL) $(BUILD)/qemu-pr-helper $(BUILD)/qemu-pr-client \
-		$(DESTDIR)$(bindir)
-	$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man8
-	$(INSTALL) -m 644 $(UNITS) contrib/systemd/qemu-pr-helper.socket \
-		$(DESTDIR)$(unitdir)
-	$(INSTALL) -m 644 contrib/systemd/qemu-pr-helper.sysusers.conf \
-		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf
-	$(INSTALL) -m 644 contrib/qemu-pr-client.bash \
-		$(DESTDIR)$(completionsdir)/qemu-pr-client
-	$(INSTALL) -m 644 $(BUILD)/doc/README.md LICENSE $(DROP_INS) \
-		$(DESTDIR)$(docdir)
-	$(INSTALL) -m 644 $(filter $(BUILD)/doc/docs/%,$(DOCUMENTS)) \
-		$(wildcard docs/*.svg) $(DESTDIR)$(docdir)/docs
-	@sh contrib/after-install '$(DESTDIR)' $(bindir)
+	$(call into,755,$(BUILD)/qemu-pr-helper $(BUILD)/qemu-pr-client,$(bindir))
+	$(call into,644,$(MAN_PAGES),$(mandir)/man8)
+	$(call into,644,$(UNITS),$(unitdir))
+	$(call as,contrib/systemd/qemu-pr-helper.sysusers.conf,$(sysusersdir)/qemu-pr-helper.conf)
+	$(call as,contrib/qemu-pr-client.bash,$(completionsdir)/qemu-pr-client)
+	$(call into,644,$(BUILD)/doc/README.md LICENSE $(DROP_INS),$(docdir))
+	$(call into,755,$(INIT_SCRIPTS),$(docdir)/init)
+	$(call as,contrib/init/default,$(docdir)/init/default)
+	$(call into,644,$(filter $(BUILD)/doc/docs/%,$(DOCUMENTS)) \
+		$(wildcard docs/*.svg),$(docdir)/docs)
+	@sh contrib/after-install '$(DESTDIR)' $(bindir) $(docdir)
+
+# What install has put there.
+INSTALLED = $(addprefix $(bindir)/,qemu-pr-helper qemu-pr-client) \
+	$(addprefix $(mandir)/man8/,$(notdir $(MAN_PAGES))) \
+	$(addprefix $(unitdir)/,$(notdir $(UNITS))) \
+	$(sysusersdir)/qemu-pr-helper.conf $(completionsdir)/qemu-pr-client \
+	$(addprefix $(docdir)/,README.md LICENSE $(notdir $(DROP_INS)) \
+	$(addprefix init/,default $(notdir $(INIT_SCRIPTS))) \
+	$(wildcard docs/*.md docs/*.svg))
+OWN_FOLDERS = $(addprefix $(DESTDIR)$(docdir),/docs /init /)
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/qemu-pr-helper \
-		$(DESTDIR)$(bindir)/qemu-pr-client \
-		$(DESTDIR)$(mandir)/man8/qemu-pr-helper.8 \
-		$(DESTDIR)$(mandir)/man8/qemu-pr-client.8 \
-		$(DESTDIR)$(unitdir)/qemu-pr-helper.service \
-		$(DESTDIR)$(unitdir)/qemu-pr-helper.socket \
-		$(DESTDIR)$(sysusersdir)/qemu-pr-helper.conf \
-		$(DESTDIR)$(completionsdir)/qemu-pr-client
-	rm -f $(addprefix $(DESTDIR)$(docdir)/,README.md LICENSE \
-		$(notdir $(DROP_INS)) $(wildcard docs/*.md docs/*.svg))
-	-rmdir $(DESTDIR)$(docdir)/docs $(DESTDIR)$(docdir)
+	$(call say,RM,$(words $(INSTALLED)) files)rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	@rmdir $(OWN_FOLDERS) 2>/dev/null || true
 
 # --- packages, tests --------------------------------------------------------
 
