@@ -86,7 +86,6 @@ CLIENT_OBJECTS := $(call objects,$(CLIENT_SOURCES) $(SHARED_SOURCES))
 FAKE_OBJECTS := $(filter-out $(BUILD)/obj/src/device/backend-scsi.o \
 	$(BUILD)/obj/src/multipath/backend-multipath.o,$(DAEMON_OBJECTS)) \
 	$(call objects,$(wildcard tests/fake/*.c))
-# Unit tests link everything but main().
 MODULE_OBJECTS := $(filter-out $(BUILD)/obj/src/main.o,$(DAEMON_OBJECTS))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
 	$(wildcard tests/unit/test-*.c))
@@ -109,6 +108,7 @@ help:
 #: make check-newer-qemu  the cluster tests with the QEMU of Debian sid
 #: make check-newer-multipath  the tests on maps with Debian sid's multipathd
 #: make lint       formatting, static analysis, spelling, manual pages
+#: make coverage   which lines and branches the fast tests run
 #: make bench      figures against QEMU's helper, in the virtual machine
 #: make fuzz       fuzz each target for FUZZ_SECONDS
 #: make install    into PREFIX (/usr/local), below DESTDIR
@@ -128,10 +128,16 @@ $(BUILD)/fake/qemu-pr-helper: $(FAKE_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
 
-$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(MODULE_OBJECTS) \
-		$(filter-out %/main.o,$(CLIENT_OBJECTS))
+# Everything but main(). Unit tests and fuzz targets link what they need of it,
+# so that their symbols tell what they can do: see tests/with-threads.
+$(BUILD)/modules.a: $(sort $(MODULE_OBJECTS) \
+		$(filter-out %/main.o,$(CLIENT_OBJECTS)))
+	@rm -f $@
+	$(call say,AR,$@)$(AR) qcs $@ $^
+
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/modules.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(sort $^) $(PACKAGE_LIBS) -pthread
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

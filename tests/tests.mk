@@ -17,25 +17,29 @@ FAKE_TESTS := $(filter-out tests/integration/blackbox-% \
 REAL_TESTS := $(wildcard tests/integration/real-*.py)
 BLACKBOX_TESTS := $(wildcard tests/integration/blackbox-*.py)
 
-# $(call tests_of,BUILD,LABEL,ENVIRONMENT): the tests that every variant runs, as
-# run-tap takes them.
-tests_of = $(foreach test,$(notdir $(UNIT_TESTS)),\
-		'$(2)$(test):$(3) $(1)/unit/$(test) --tap') \
-	$(foreach target,$(FUZZ_TARGETS),\
-		'$(2)$(target):$(3) $(1)/replay/$(target) \
-			tests/fuzz/corpus/$(target:fuzz-%=%)') \
-	$(foreach test,$(FAKE_TESTS),\
+# What every variant builds, below its folder.
+PROGRAMS := $(patsubst $(BUILD)/%,%,$(UNIT_TESTS) $(REPLAYS)) \
+	fake/qemu-pr-helper qemu-pr-client
+
+# $(call tests_of,BUILD,LABEL,ENVIRONMENT,PROGRAMS): the tests of these programs,
+# as run-tap takes them.
+tests_of = $(foreach program,$(filter unit/%,$(4)),\
+		'$(2)$(notdir $(program)):$(3) $(1)/$(program) --tap') \
+	$(foreach program,$(filter replay/%,$(4)),\
+		'$(2)$(notdir $(program)):$(3) $(1)/$(program) \
+			tests/fuzz/corpus/$(program:replay/fuzz-%=%)') \
+	$(if $(filter fake/qemu-pr-helper,$(4)),$(foreach test,$(FAKE_TESTS),\
 		'$(2)$(basename $(notdir $(test))):$(3) $(test) \
-			$(1)/fake/qemu-pr-helper') \
-	'$(2)client:$(3) tests/integration/test-client.py $(1)/qemu-pr-client'
+			$(1)/fake/qemu-pr-helper')) \
+	$(if $(filter qemu-pr-client,$(4)),'$(2)client:$(3) \
+		tests/integration/test-client.py $(1)/qemu-pr-client')
 
-# The same black-box suite for this helper and the one that it replaces.
-BLACKBOX := $(foreach test,$(BLACKBOX_TESTS),\
-	'$(basename $(notdir $(test))):$(test) $(BUILD)/qemu-pr-helper' \
+# The real helper, on this machine.
+real_tests_of = $(foreach test,$(BLACKBOX_TESTS) $(REAL_TESTS),\
+	'$(basename $(notdir $(test))):$(test) $(1)/qemu-pr-helper')
+# The same black-box suite for the one that it replaces.
+BLACKBOX_REFERENCE := $(foreach test,$(BLACKBOX_TESTS),\
 	'$(basename $(notdir $(test)))-reference:$(test) $(REFERENCE) --reference')
-
-REAL := $(foreach test,$(REAL_TESTS),\
-	'$(basename $(notdir $(test))):$(test) $(BUILD)/qemu-pr-helper')
 
 RELAY := 'relay:tests/vm/host/test-relay.py'
 LINT := 'lint:tests/lint'
@@ -44,14 +48,15 @@ DIST_TEST := 'dist:tests/packages/dist $(BUILD)'
 RUN_TAP_TEST := 'run-tap:tests/test-run-tap'
 CROSS := 'cross:tests/cross $(BUILD)'
 OPENRC := 'openrc:tests/openrc $(BUILD)'
-VM := 'vm-terminal:tests/vm/host/test-terminal.py $(BUILD)' \
-	'vm:tests/vm/run --timeout 1500 tests/vm/all $(BUILD)/qemu-pr-helper' \
-	'vm-reference:tests/vm/run --timeout 1500 tests/vm/all --reference $(REFERENCE)' \
-	'vm-systemd:tests/vm/run --systemd --timeout 1500 \
+# The longest first.
+VM := 'vm-systemd:tests/vm/run --systemd --timeout 1500 \
 		--before "tests/vm/systemd/before-boot $(BUILD)/qemu-pr-helper" \
 		tests/vm/all --in tests/vm/systemd $(BUILD)/qemu-pr-helper' \
+	'vm:tests/vm/run --timeout 1500 tests/vm/all $(BUILD)/qemu-pr-helper' \
 	'vm-multipath:tests/vm/run --timeout 1500 tests/vm/all \
-		--in tests/vm/multipath $(BUILD)/qemu-pr-helper'
+		--in tests/vm/multipath $(BUILD)/qemu-pr-helper' \
+	'vm-reference:tests/vm/run --timeout 1500 tests/vm/all --reference $(REFERENCE)' \
+	'vm-terminal:tests/vm/host/test-terminal.py $(BUILD)'
 # Emulated twice, so slow, and slower yet on a busy machine: no part of `make
 # check`. For the same reason it has so much time.
 GUEST := 'vm-guest:tests/vm/run --timeout 2000 tests/vm/guest/test-guest.py \
@@ -68,10 +73,16 @@ SANITIZED := env SANITIZED=1 G_SLICE=always-malloc \
 	UBSAN_OPTIONS=print_stacktrace=1 \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
-FAST_TESTS = $(call tests_of,$(BUILD),,) $(BLACKBOX) $(REAL) $(INSTALL_TEST) \
+# Only a program that can start a thread has races.
+THREADED = $(patsubst $(BUILD)/%,%,\
+	$(shell tests/with-threads $(PROGRAMS:%=$(BUILD)/%))\
+	$(if $(filter-out 0,$(.SHELLSTATUS)),$(error the list is not complete)))
+
+FAST_TESTS = $(call tests_of,$(BUILD),,,$(PROGRAMS)) \
+	$(call real_tests_of,$(BUILD)) $(BLACKBOX_REFERENCE) $(INSTALL_TEST) \
 	$(DIST_TEST) $(RELAY) $(RUN_TAP_TEST)
-ASAN_TESTS = $(call tests_of,$(ASAN),asan-,$(SANITIZED))
-TSAN_TESTS = $(call tests_of,$(TSAN),tsan-,$(SANITIZED))
+ASAN_TESTS = $(call tests_of,$(ASAN),asan-,$(SANITIZED),$(PROGRAMS))
+TSAN_TESTS = $(call tests_of,$(TSAN),tsan-,$(SANITIZED),$(THREADED))
 
 .PHONY: test-programs
 test-programs: all $(BUILD)/fake/qemu-pr-helper $(UNIT_TESTS) replays
@@ -79,8 +90,8 @@ test-programs: all $(BUILD)/fake/qemu-pr-helper $(UNIT_TESTS) replays
 .PHONY: asan-programs tsan-programs
 asan-programs:
 	+@$(MAKE) BUILD=$(ASAN) SANITIZE=address,undefined test-programs
-tsan-programs:
-	+@$(MAKE) BUILD=$(TSAN) SANITIZE=thread test-programs
+tsan-programs: test-programs
+	+@$(MAKE) BUILD=$(TSAN) SANITIZE=thread $(THREADED:%=$(TSAN)/%)
 
 .PHONY: check check-fast check-asan check-tsan check-vm lint
 check-fast: test-programs
@@ -93,7 +104,7 @@ check-tsan: tsan-programs
 	@$(RUN_TAP) $(TSAN_TESTS)
 
 check-vm: all
-	@$(RUN_TAP) -t 1600 --one-by-one vm $(VM)
+	@$(RUN_TAP) -t 1600 $(VM)
 
 .PHONY: check-guest
 check-guest: all
@@ -107,16 +118,43 @@ check-newer-multipath: all
 check-newer-qemu: all
 	@$(RUN_TAP) -t 1000 $(NEWER_QEMU)
 
-check lint: export LINT_BUILD := $(BUILD)
-check lint: export LINT_CFLAGS = -std=gnu11 $(ALL_CPPFLAGS) \
+check-first lint: export LINT_BUILD := $(BUILD)
+check-first lint: export LINT_CFLAGS = -std=gnu11 $(ALL_CPPFLAGS) \
 	$(patsubst -I/%,-isystem /%,$(PACKAGE_CFLAGS))
 lint: docs
 	@$(RUN_TAP) -t 600 $(LINT)
 
-# One call, so that there is one verdict.
-check: test-programs asan-programs tsan-programs
-	@$(RUN_TAP) -t 1600 --one-by-one vm $(VM) $(LINT) $(CROSS) $(OPENRC) $(FAST_TESTS) \
+# In stages: what is quick comes first, so that a slip is known in a minute or
+# two. Each is a make of its own, as its list depends on what was built before.
+# The last one counts the first one in: there is one verdict, in the last line.
+STAGE = +@$(MAKE) --no-print-directory \
+	$(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+check:
+	$(STAGE) test-programs
+	$(STAGE) check-first
+	$(STAGE) asan-programs tsan-programs
+	$(STAGE) check-rest
+
+.PHONY: check-first check-rest
+check-first:
+	@$(RUN_TAP) -t 600 --save $(BUILD)/check-first $(LINT) $(CROSS) $(FAST_TESTS)
+check-rest:
+	@$(RUN_TAP) -t 1600 --after $(BUILD)/check-first $(VM) $(OPENRC) \
 		$(ASAN_TESTS) $(TSAN_TESTS)
+
+# Compiled so that gcov can count; a table instead of a verdict.
+COVERAGE := $(BUILD)/coverage
+.PHONY: coverage coverage-programs
+coverage-programs:
+	+@$(MAKE) BUILD=$(COVERAGE) HARDENING=-fPIE LDFLAGS=--coverage \
+		CFLAGS='-O0 -g --coverage -fprofile-update=atomic \
+		-fno-builtin-fork -include tests/coverage.h' test-programs
+coverage: coverage-programs
+	@find $(COVERAGE) -name '*.gcda' -delete
+	@$(RUN_TAP) \
+		$(call tests_of,$(COVERAGE),,,$(PROGRAMS)) \
+		$(call real_tests_of,$(COVERAGE))
+	@tests/coverage $(COVERAGE)
 
 .PHONY: demo
 demo: all
@@ -131,7 +169,7 @@ deps:
 # `make deps check` on a machine that has nothing: first the one, then the
 # other, also with -j.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
-$(BUILD)/flags $(BUILD)/paths asan-programs tsan-programs lint: | deps
+$(BUILD)/flags $(BUILD)/paths check asan-programs tsan-programs lint: | deps
 endif
 
 .PHONY: clean

@@ -46,7 +46,7 @@ $(FUZZ_RUNS): run-fuzz-%: $(BUILD)/fuzz/fuzz-%
 REPLAYS := $(FUZZ_TARGETS:%=$(BUILD)/replay/%)
 
 $(REPLAYS): $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o \
-		$(BUILD)/obj/tests/fuzz/replay.o $(FUZZ_MODULES)
+		$(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/modules.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -pthread
 
