@@ -99,7 +99,8 @@ help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
 
 #: make            build the daemon and the client into build/
-#: make deps       install what building and testing need (Debian)
+#: make deps       install what building needs
+#: make deps TARGET  install what TARGET needs, and make it
 #: make demo       a failover on a virtual SCSI disk, told line by line
 #: make check      every test; the virtual machine and lint included
 #: make check-fast the tests that need no virtual machine

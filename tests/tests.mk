@@ -46,6 +46,7 @@ LINT := 'lint:tests/lint'
 INSTALL_TEST := 'install:tests/install $(BUILD)'
 DIST_TEST := 'dist:tests/packages/dist $(BUILD)'
 RUN_TAP_TEST := 'run-tap:tests/test-run-tap'
+DEPS_TEST := 'deps:tests/deps'
 CROSS := 'cross:tests/cross $(BUILD)'
 OPENRC := 'openrc:tests/openrc $(BUILD)'
 # The longest first.
@@ -80,7 +81,7 @@ THREADED = $(patsubst $(BUILD)/%,%,\
 
 FAST_TESTS = $(call tests_of,$(BUILD),,,$(PROGRAMS)) \
 	$(call real_tests_of,$(BUILD)) $(BLACKBOX_REFERENCE) $(INSTALL_TEST) \
-	$(DIST_TEST) $(RELAY) $(RUN_TAP_TEST)
+	$(DIST_TEST) $(RELAY) $(RUN_TAP_TEST) $(DEPS_TEST)
 ASAN_TESTS = $(call tests_of,$(ASAN),asan-,$(SANITIZED),$(PROGRAMS))
 TSAN_TESTS = $(call tests_of,$(TSAN),tsan-,$(SANITIZED),$(THREADED))
 
@@ -162,9 +163,10 @@ demo: all
 	tests/vm/run tests/vm/demo $(abspath $(BUILD)/qemu-pr-helper) \
 		$(abspath $(BUILD)/qemu-pr-client) $$colour
 
+# For the goals that are given with it; alone, for building.
 .PHONY: deps
 deps:
-	@sh contrib/deps
+	@sh contrib/deps $(filter-out deps,$(MAKECMDGOALS))
 
 # `make deps check` on a machine that has nothing: first the one, then the
 # other, also with -j.

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 
+from tap import skip
+
 AGENT = "fence_scsi"
 ON, OFF = 0, 2                  # the agent's exit status for the action "status"
 # Where the agent keeps what its node once registered.
@@ -28,6 +30,8 @@ class Node:
 
     def agent(self, action, key=None):
         """Call the agent; returns its exit status, and leaves its words in self.said."""
+        if not shutil.which(AGENT):
+            skip(f"no {AGENT} here")
         kept = [os.path.join(self.directory, os.path.basename(path)) for path in STATE]
         move(kept, STATE)
         try:
