@@ -203,7 +203,8 @@ def _():
 
 @test("its header tells insserv what it needs")
 def _():
-    header = re.search(r"^### BEGIN INIT INFO\n(.*?)^### END INIT INFO", read(SCRIPT), re.M | re.S)[1]
+    header = re.search(r"^### BEGIN INIT INFO\n(.*?)^### END INIT INFO", read(SCRIPT),
+                       re.M | re.S)[1]
     fields = dict(re.findall(r"^# ([A-Z][A-Za-z-]+): +(\S.*)$", header, re.M))
     wanted = {"Provides", "Required-Start", "Required-Stop", "Default-Start", "Default-Stop",
               "Short-Description", "Description"}
