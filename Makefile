@@ -101,7 +101,7 @@ help:
 #: make            build the daemon and the client into build/
 #: make deps       install what building needs
 #: make deps TARGET  install what TARGET needs, and make it
-#: make demo       a failover on a virtual SCSI disk, told line by line
+#: make demo       what it does, on disks in a virtual machine (ACT=1, 2 or 3: in part)
 #: make check      every test; the virtual machine and lint included
 #: make check-fast the tests that need no virtual machine
 #: make check-vm   the tests on real kernel SCSI targets

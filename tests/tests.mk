@@ -41,7 +41,8 @@ real_tests_of = $(foreach test,$(BLACKBOX_TESTS) $(REAL_TESTS),\
 BLACKBOX_REFERENCE := $(foreach test,$(BLACKBOX_TESTS),\
 	'$(basename $(notdir $(test)))-reference:$(test) $(REFERENCE) --reference')
 
-RELAY := 'relay:tests/vm/host/test-relay.py'
+# What is around the virtual machine, without one.
+AROUND_VM := 'relay:tests/vm/host/test-relay.py' 'demo:tests/vm/host/test-demo.py'
 LINT := 'lint:tests/lint'
 INSTALL_TEST := 'install:tests/install $(BUILD)'
 DIST_TEST := 'dist:tests/packages/dist $(BUILD)'
@@ -81,7 +82,7 @@ THREADED = $(patsubst $(BUILD)/%,%,\
 
 FAST_TESTS = $(call tests_of,$(BUILD),,,$(PROGRAMS)) \
 	$(call real_tests_of,$(BUILD)) $(BLACKBOX_REFERENCE) $(INSTALL_TEST) \
-	$(DIST_TEST) $(RELAY) $(RUN_TAP_TEST) $(DEPS_TEST)
+	$(DIST_TEST) $(AROUND_VM) $(RUN_TAP_TEST) $(DEPS_TEST)
 ASAN_TESTS = $(call tests_of,$(ASAN),asan-,$(SANITIZED),$(PROGRAMS))
 TSAN_TESTS = $(call tests_of,$(TSAN),tsan-,$(SANITIZED),$(THREADED))
 
@@ -157,13 +158,20 @@ coverage: coverage-programs
 		$(call real_tests_of,$(COVERAGE))
 	@tests/coverage $(COVERAGE)
 
+# All acts, or those in ACT.
+ACT ?=
+
 .PHONY: demo
 demo: all
-	@[ -t 1 ] && colour=--colour; \
-	tests/vm/run tests/vm/demo $(abspath $(BUILD)/qemu-pr-helper) \
-		$(abspath $(BUILD)/qemu-pr-client) $$colour
+	@tests/demo $(BUILD) $(REFERENCE) $(ACT)
 
-# For the goals that are given with it; alone, for building.
+# The picture at the top of README.md, made of a run.
+.PHONY: demo-picture
+demo-picture: all
+	tests/demo --colour $(BUILD) $(REFERENCE) >$(BUILD)/demo.out
+	tests/picture <$(BUILD)/demo.out >$(BUILD)/demo.svg
+	mv $(BUILD)/demo.svg docs/demo.svg
+
 .PHONY: deps
 deps:
 	@sh contrib/deps $(filter-out deps,$(MAKECMDGOALS))
@@ -185,8 +193,11 @@ $(BUILD)/bench/bench-client: tests/bench/bench-client.c $(BUILD)/flags
 	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CLIENT_LIBS)
 
 .PHONY: bench
+# The benchmark's status is what counts, not tee's.
+bench: private SHELL := /bin/bash
+bench: private .SHELLFLAGS := -o pipefail -c
 bench: all $(BUILD)/bench/bench-client
-	tests/vm/run --timeout 1200 tests/bench/bench.py \
+	tests/vm/run --announce --timeout 1200 tests/bench/bench.py \
 		$(abspath $(BUILD)/bench/bench-client) \
 		$(abspath $(BUILD)/qemu-pr-helper) $(REFERENCE) \
 		| tee $(BUILD)/bench/result

@@ -5,8 +5,12 @@
 To be run on the host: each test boots a machine. What the outputs can be
 besides is tested without one, in test-relay.py.
 """
+import importlib.machinery
+import importlib.util
 import os
+import re
 import sys
+from xml.etree import ElementTree
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.realpath(os.path.join(HERE, "../../.."))
@@ -14,7 +18,13 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../../lib")]
 
 # pylint: disable=wrong-import-position
 import sinks
-from tap import main, test
+from tap import main, skip, test
+
+# A program, so its name has no ".py".
+LOADER = importlib.machinery.SourceFileLoader("picture", f"{ROOT}/tests/picture")
+PICTURE = importlib.util.module_from_spec(importlib.util.spec_from_loader("picture", LOADER))
+sys.dont_write_bytecode = True
+LOADER.exec_module(PICTURE)
 
 BUILD = os.path.abspath(sys.argv[1])
 # A boot takes five seconds; but the machine may be busy, and may have to wait for another one.
@@ -24,6 +34,22 @@ SCRIPT = [f"{ROOT}/tests/vm/run", "--build", BUILD, "/bin/sh", "-c",
 # The make that runs this has its own ideas of what is to be done.
 ENVIRONMENT = {name: value for name, value in os.environ.items()
                if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "NO_COLOR")}
+ENVIRONMENT["TERM"] = "xterm"
+REFERENCE = "/usr/bin/qemu-pr-helper"
+SVG = "{http://www.w3.org/2000/svg}"
+# How long it took, and numbers of processes.
+MEASURED = re.compile(r"\d+\.\d+ m?s\b|(?<=pid )\d+|(?<=kill )\d+")
+
+
+def as_told(lines):
+    """What is to be the same each time; where a long line is broken depends on such numbers."""
+    return MEASURED.sub("N", " ".join(" ".join(lines).split()))
+
+
+def text_of_picture():
+    """The lines of docs/demo.svg."""
+    picture = ElementTree.parse(f"{ROOT}/docs/demo.svg")
+    return ["".join(text.itertext()) for text in picture.iter(SVG + "text")]
 
 
 @test("output is a terminal, error a pipe", timeout=TIMEOUT)
@@ -41,15 +67,35 @@ def _():
     assert error.text().endswith("error\n")
 
 
-@test("make demo on a terminal", timeout=TIMEOUT)
+@test("a benchmark that fails is a failure of make, whatever reads its output", timeout=TIMEOUT)
+def _():
+    output, error = sinks.pipe(), sinks.terminal()
+    status = sinks.run(["make", "-C", ROOT, f"BUILD={BUILD}", "REFERENCE=/nowhere", "bench"],
+                       sinks.Null(), output, error, TIMEOUT, ENVIRONMENT)
+    assert status == 2, (output.text(), error.text())
+
+
+@test("make demo on a terminal: all acts, in colours, within 80 columns", timeout=TIMEOUT)
 def _():
     terminal = sinks.terminal()
-    status = sinks.run(["make", "-C", ROOT, f"BUILD={BUILD}", "demo"], terminal, terminal,
-                       terminal, TIMEOUT, ENVIRONMENT)
+    status = sinks.run(["make", "--no-print-directory", "-C", ROOT, f"BUILD={BUILD}", "demo"],
+                       terminal, terminal, terminal, TIMEOUT, ENVIRONMENT)
     text = terminal.text()
+    DEMO.append(text)
     assert status == 0, text
-    assert "The failover went as it must." in text, text
-    assert "\033[" in text, "no colours on a terminal"
+    assert "Booting a virtual machine ... 0 s" in text and "\033[" in text, text
+    lines = PICTURE.plain(text).splitlines()
+    assert [line[:5] for line in lines if line.startswith("ACT")] == ["ACT 1", "ACT 2", "ACT 3"]
+    assert not [line for line in lines if len(line) > 80], lines
 
 
+@test("the picture of README.md shows what the demonstration shows")
+def _():
+    if not os.path.exists(REFERENCE):
+        skip("QEMU's own helper is not installed, and is in the picture")
+    drawn, run = as_told(text_of_picture()), as_told(map(PICTURE.plain, PICTURE.chosen(DEMO[0])))
+    assert drawn == run, f"make demo-picture draws it anew:\n{drawn}\n{run}"
+
+
+DEMO = []
 main()
