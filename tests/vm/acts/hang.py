@@ -155,7 +155,7 @@ def is_dead(program):
 
 
 def compare(stage, nodes, ours, theirs):
-    """Both, side by side."""
-    stage.tell("The same was asked of QEMU's own helper, at the same time:")
+    """Both, side by side: the other one was asked at the same time."""
+    stage.tell(f"{CLIENTS} clients wait for {nodes[1]}, which hangs. Side by side:")
     questions = [f"{nodes[0]}, which works", f"{nodes[1]}, which hangs", "kill (SIGTERM)"]
     stage.table(("", "this helper", "QEMU's own"), zip(questions, ours, theirs))

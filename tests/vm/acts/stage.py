@@ -21,7 +21,7 @@ WIDTH = 80
 INDENT = " " * 8
 SOCKET = "/var/run/qemu-pr-helper.sock"     # the default of helper and client
 STYLES = {"title": "1", "command": "1", "right": "1;32", "wrong": "1;31", "dim": "2",
-          "plain": "0", "other": "1;33",
+          "plain": "39", "other": "1;33",
           "A": "36", "B": "35", "": "33"}
 UNIT_ATTENTION, CONFLICT, TIMEOUT = 6, 24, 33    # qemu-pr-client's exit statuses
 REFUSED = "refused, as it must be"
@@ -89,7 +89,7 @@ class Stage:
 
     def paint(self, style, text):
         """The text in a style, if there are any."""
-        return f"\033[{STYLES[style]}m{text}\033[0m" if self.in_colour else text
+        return f"\033[{STYLES[style]}m{text}\033[0m" if self.in_colour and text else text
 
     def title(self, number, text):
         """An act begins."""
