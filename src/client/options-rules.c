@@ -23,8 +23,14 @@ static const char *set_socket(OptionsDraft *draft, const char *argument)
 
 const char *client_option_set_device(OptionsDraft *draft, const char *argument)
 {
-	if (draft->options.device)
-		return "one DEVICE is enough";
+	const char *first = draft->options.device;
+
+	/* mpathpersist's -v takes a level. */
+	if (first && strspn(first, "0123456789") == strlen(first))
+		return "only one DEVICE can be given, and --verbose takes no "
+		       "LEVEL";
+	if (first)
+		return "only one DEVICE can be given";
 	draft->options.device = argument;
 	return NULL;
 }
@@ -99,7 +105,7 @@ static const char *set_maxlen(OptionsDraft *draft, const char *argument)
 {
 	uint64_t length;
 
-	if (!number_parse(argument, WIRE_DATA_MAX, &length))
+	if (!number_parse_size(argument, WIRE_DATA_MAX, &length))
 		return "is not a number from 0 to 8192";
 	draft->options.allocation_length = (uint16_t)length;
 	return NULL;
@@ -161,6 +167,8 @@ const OptionRule client_option_rules[] = {
 	FLAG("param-alltgpt", 'Y', options.parameters.all_tg_pt),
 	FLAG("param-unreg", 'U', options.parameters.unreg),
 	FLAG("unreg", 0, options.parameters.unreg),
+	/* sg_persist takes --t, and here it would be --timeout, too. */
+	ARGUMENT("t", 0, set_transport_id),
 
 	ARGUMENT("device", 'd', client_option_set_device),
 	COUNT("readonly", 'y', options.readonly),

@@ -119,6 +119,34 @@ static char *culprit(char **argv)
 	return g_strndup(argv[optind - 1], strcspn(argv[optind - 1], "="));
 }
 
+static bool is_match(const OptionRule *rule, const char *option)
+{
+	return g_str_has_prefix(rule->name, option + strlen("--"));
+}
+
+/* `option` is "--" and the beginning of names. */
+static size_t count_matches(const char *option)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < client_option_count; i++)
+		count += is_match(&client_option_rules[i], option);
+	return count;
+}
+
+static bool ambiguity_error(const char *option, GError **error)
+{
+	g_autoptr(GString) names = g_string_new("");
+
+	for (size_t i = 0; i < client_option_count; i++)
+		if (is_match(&client_option_rules[i], option))
+			g_string_append_printf(names, "%s--%s",
+					       names->len ? ", " : "",
+					       client_option_rules[i].name);
+	return syntax_error(error, "option %s is ambiguous: %s", option,
+			    names->str);
+}
+
 static bool getopt_error(int value, char **argv, GError **error)
 {
 	g_autofree char *option = culprit(argv);
@@ -126,6 +154,8 @@ static bool getopt_error(int value, char **argv, GError **error)
 	if (value == ':')
 		return syntax_error(error, "option %s needs an argument",
 				    option);
+	if (optopt == 0 && count_matches(option) > 1)
+		return ambiguity_error(option, error);
 	if (optopt >= LONG_BASE)
 		return syntax_error(error, "option %s takes no argument",
 				    option);
@@ -146,7 +176,8 @@ static bool parse_words(OptionsDraft *draft, int argc, char **argv,
 	while ((value = getopt_long(argc, argv, letters->str,
 				    (struct option *)names->data, NULL)) !=
 	       -1) {
-		rule = find_rule(value);
+		/* -? is what getopt says of an unknown option, too. */
+		rule = find_rule(value == '?' && optopt == '?' ? 'h' : value);
 		if (!rule)
 			return getopt_error(value, argv, error);
 		problem = apply(rule, draft, optarg);

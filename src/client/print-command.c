@@ -27,6 +27,20 @@ void print_command_name(GString *text, const uint8_t *cdb)
 	g_string_append_c(text, ')');
 }
 
+void print_success(GString *text, const uint8_t *cdb)
+{
+	uint8_t action = cdb[1] & 0x1f;
+
+	if (action == SCSI_PR_OUT_REGISTER_AND_MOVE) {
+		g_string_append(text, "PR out: 'register and move' command "
+				      "successful\n");
+		return;
+	}
+	g_string_append(text, "PR out: command (");
+	append_sentence(text, scsi_service_action_name(cdb[0], action));
+	g_string_append(text, ") successful\n");
+}
+
 static void append_sense(GString *text, const WireReply *reply)
 {
 	ScsiSense sense;
@@ -52,7 +66,10 @@ void print_outcome(GString *text, const WireReply *reply)
 		append_sense(text, reply);
 		return;
 	}
-	append_sentence(text, scsi_status_name(status));
+	if (status == SCSI_ACA_ACTIVE)
+		g_string_append(text, "ACA active");
+	else
+		append_sentence(text, scsi_status_name(status));
 	g_string_append_printf(text, " (status 0x%02x)", status);
 }
 

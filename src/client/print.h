@@ -31,6 +31,10 @@ void print_request(GString *text, const ClientRequest *request, guint level);
 /* "PR in (Read keys)": how sg_persist calls a command. */
 void print_command_name(GString *text, const uint8_t *cdb);
 
+/* What --verbose shows of a PERSISTENT RESERVE OUT that has succeeded, a line
+ * in sg_persist's words. */
+void print_success(GString *text, const uint8_t *cdb);
+
 /* Status and sense in words, with their numbers, without a newline:
  * "Unit attention: RESERVATIONS PREEMPTED (sense 6/2a/03)". */
 void print_outcome(GString *text, const WireReply *reply);

@@ -66,7 +66,6 @@ static void warn_of_type(Run *run)
 	case SCSI_PR_OUT_RELEASE:
 	case SCSI_PR_OUT_PREEMPT:
 	case SCSI_PR_OUT_PREEMPT_AND_ABORT:
-	case SCSI_PR_OUT_REGISTER_AND_MOVE:
 		message(run,
 			"warning: --prout-type probably needs to be given");
 		break;
@@ -114,6 +113,17 @@ static bool execute(Run *run, GError **error)
 	return send_request(run, device, error);
 }
 
+/* NO SENSE and RECOVERED ERROR are remarks on a command that has succeeded. Of
+ * PERSISTENT RESERVE IN the helper sends no data with them. */
+static bool was_carried_out(const Run *run)
+{
+	ExitStatus status = exit_status_of_reply(&run->reply.header);
+
+	return run->options->opcode == SCSI_PERSISTENT_RESERVE_OUT &&
+	       (status == EXIT_STATUS_NO_SENSE ||
+		status == EXIT_STATUS_RECOVERED);
+}
+
 /* What a person should try next, where that is known. */
 static const char *hint(const Run *run)
 {
@@ -123,9 +133,11 @@ static const char *hint(const Run *run)
 	if (run->reply.header.status != SCSI_CHECK_CONDITION ||
 	    !scsi_sense_get(run->reply.header.sense, WIRE_SENSE_SIZE, &sense))
 		return "";
+	if (was_carried_out(run))
+		return "; the command was carried out";
 	if (out && run->device_is_read_only && sense.asc == 0x20)
-		return "; DEVICE is open for reading only, and this "
-		       "needs writing";
+		return "; DEVICE is open for reading only, and this command "
+		       "needs it open for writing";
 	if (sense.key == SCSI_SENSE_ABORTED_COMMAND && sense.asc == 0x00 &&
 	    sense.ascq == 0x06)
 		return "; the helper could not send the command: is DEVICE a "
@@ -189,14 +201,13 @@ static ExitStatus report_result(Run *run)
 		json_report_outcome(&run->json, reply);
 	if (reply->status != SCSI_GOOD) {
 		report_refusal(run);
-		return exit_status_of_reply(reply);
+		return was_carried_out(run) ? EXIT_STATUS_OK
+					    : exit_status_of_reply(reply);
 	}
 	if (run->options->opcode == SCSI_PERSISTENT_RESERVE_IN)
 		return report_payload(run);
-	if (run->options->verbose && !run->options->json) {
-		print_command_name(run->output->out, run->request.cdb);
-		g_string_append(run->output->out, ": command successful\n");
-	}
+	if (run->options->verbose)
+		print_success(run->output->messages, run->request.cdb);
 	return EXIT_STATUS_OK;
 }
 

@@ -307,16 +307,47 @@ def _():
 @test("--verbose shows what is sent")
 def _():
     _, result = ask(reply(), "-vv", "-oG", "-S1")
-    assert result.stdout == "PR out (Register): command successful\n", result
+    assert result.stdout == "", result
+    assert result.stderr.endswith("\nPR out: command (Register) successful\n"), result
     assert "Persistent reservation out cdb: [5f 00 00 00 00 00 00 00 18 00]" in result.stderr
     assert " 00     00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 01\n" in result.stderr
 
 
+@test("--verbose: the words behind each action, on standard error as sg_persist")
+def _():
+    for action, words in (("-G", "command (Register) successful"),
+                          ("-I", "command (Register and ignore existing key) successful"),
+                          ("-A", "command (Preempt and abort) successful"),
+                          ("-M", "'register and move' command successful")):
+        more = ("-X", "sas,5000c50005b32001") if action == "-M" else ()
+        for json_too in ((), ("-j",)):
+            _, result = ask(reply(), "-v", "-o", action, "-T5", *more, *json_too)
+            assert result.stderr.endswith(f"]\nPR out: {words}\n"), result
+            assert (result.stdout == "") == (not json_too), result
+
+
 @test("an action that needs a type warns, and is sent")
 def _():
-    helper, result = ask(reply(), "-oR", "-K1")
-    assert result.returncode == 0 and helper.cdb == scsi.pr_out(scsi.RESERVE)
-    check_message(result, "--prout-type probably needs to be given")
+    for action in ("-R", "-L", "-P", "-A"):
+        helper, result = ask(reply(), "-o", action, "-K1")
+        assert result.returncode == 0 and helper.cdb[2] == 0, result
+        check_message(result, "--prout-type probably needs to be given")
+    # The type stays as it is, so sg_persist asks for none.
+    _, result = ask(reply(), "-oM", "-K1", "-S2", "-X", "sas,5000c50005b32001")
+    assert (result.returncode, result.stderr) == (0, ""), result
+
+
+@test("a command that was carried out with a remark is a success")
+def _():
+    for key in (0, 1):
+        _, result = ask(reply(2, sense(key, 0x17, 1)), "-oG", "-S1")
+        assert (result.returncode, result.stdout) == (0, ""), result
+        check_message(result, "PR out (Register): ", f"(sense {key}/17/01)", "was carried out")
+        _, result = ask(reply(2, sense(key, 0x17, 1)), "-oG", "-S1", "-j")
+        assert json.loads(result.stdout)["exit_status"] == 0, result
+        # What was to be read did not come along.
+        _, result = ask(reply(2, sense(key, 0x17, 1)), "-k")
+        check_error(result, 20 + key, f"(sense {key}/17/01)")
 
 
 # What the device refuses.
@@ -326,7 +357,7 @@ def _():
     for answer, status, words in (
             (reply(0x18), 24, "PR in (Read keys): Reservation conflict (status 0x18)"),
             (reply(0x08), 26, "Busy"), (reply(0x28), 27, "Task set full"),
-            (reply(0x30), 28, "Aca active"), (reply(0x40), 29, "Task aborted"),
+            (reply(0x30), 28, "ACA active"), (reply(0x40), 29, "Task aborted"),
             (reply(0x04), 25, "Condition met"), (reply(0x55), 99, "(status 0x55)"),
             (reply(2, sense(2, 4, 1)), 2, "Not ready"),
             (reply(2, sense(5, 0x24, 0)), 5, "INVALID FIELD IN CDB (sense 5/24/00)"),

@@ -104,6 +104,78 @@ static void test_bytes(void)
 	g_assert_cmpstr(text->str, ==, "<0aff");
 }
 
+static void check_size(const char *text, bool valid, uint64_t expected)
+{
+	uint64_t number = UNTOUCHED;
+
+	g_assert_cmpint(number_parse_size(text, 8192, &number), ==, valid);
+	g_assert_cmpuint(number, ==, valid ? expected : UNTOUCHED);
+}
+
+/* The results are those of sg_persist 0.67. */
+static void test_size(void)
+{
+	check_size("0", true, 0);
+	check_size("010", true, 10);
+	check_size("8192", true, 8192);
+	check_size("0x10", true, 16);
+	check_size("10h", true, 16);
+	check_size("4c", true, 4);
+	check_size("4w", true, 8);
+	check_size("2b", true, 1024);
+	check_size("8k", true, 8192);
+	check_size("1K", true, 1024);
+	check_size("1KiB", true, 1024);
+	check_size("1kB", true, 1000);
+	check_size("1KB", true, 1000);
+	check_size("3+1k", true, 1027);
+	check_size("0xf+0x2", true, 17);
+	check_size("2x33", true, 66);
+	check_size("3+1+1", true, 5);
+	check_size("2x3+1", true, 8);
+	check_size("3+2x2", true, 7);
+	check_size("2X1kib", true, 2048);
+	check_size("0xfx0x2", true, 30);
+}
+
+static void test_size_refused(void)
+{
+	static const char *const texts[] = {
+		"",
+		"k",
+		"8193",
+		"9k",
+		"-1",
+		" 8",
+		"5x",
+		"x5",
+		"3+",
+		"+3",
+		"1kk",
+		"1q",
+		"k8",
+		"1k+3",
+		"1kx2",
+		"0x1k",
+		"1hk",
+		"8k+8k",
+		"91x91",
+		"1m",
+		"1G",
+		"0x",
+		"2x",
+		"2x0x",
+		"1 k",
+		"1k ",
+
+		"99999999999999999999k",
+		"8192x8192x8192x8192x8192x8192",
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		check_size(texts[i], false, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -112,5 +184,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/number/number", test_number);
 	g_test_add_func("/client/number/number-refused", test_number_refused);
 	g_test_add_func("/client/number/bytes", test_bytes);
+	g_test_add_func("/client/number/size", test_size);
+	g_test_add_func("/client/number/size-refused", test_size_refused);
 	return g_test_run();
 }

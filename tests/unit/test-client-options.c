@@ -78,6 +78,9 @@ static void test_actions(void)
 	g_assert_true(parse("-V -h", &options, NULL));
 	g_assert_cmpint(options.action, ==, CLIENT_ACTION_VERSION);
 	client_options_deinit(&options);
+	g_assert_true(parse("-? -k", &options, NULL));
+	g_assert_cmpint(options.action, ==, CLIENT_ACTION_HELP);
+	client_options_deinit(&options);
 }
 
 static void test_syntax(void)
@@ -95,7 +98,26 @@ static void test_syntax(void)
 	check_error("/dev/a -K", EXIT_STATUS_SYNTAX, "option -K needs");
 	check_error("--in=3 /dev/a", EXIT_STATUS_SYNTAX,
 		    "option --in takes no");
-	check_error("--re /dev/a", EXIT_STATUS_SYNTAX, "unknown option --re");
+	check_error("-v 2 /dev/a", EXIT_STATUS_SYNTAX, "takes no LEVEL");
+}
+
+static void test_abbreviations(void)
+{
+	ClientOptions options;
+
+	g_assert_true(
+		parse("--o --register --param-r 7 --param_s=8 --t=6 --no /a",
+		      &options, NULL));
+	g_assert_cmphex(options.service_action, ==, SCSI_PR_OUT_REGISTER);
+	g_assert_cmpuint(options.parameters.reservation_key, ==, 7);
+	g_assert_cmpuint(options.parameters.service_action_key, ==, 8);
+	g_assert_cmpuint(options.transport_ids->len, ==, 1);
+	client_options_deinit(&options);
+	check_error("--rel /dev/a", EXIT_STATUS_SYNTAX,
+		    "option --rel is ambiguous: --release, "
+		    "--relative-target-port");
+	check_error("--param-=1 /dev/a", EXIT_STATUS_SYNTAX,
+		    "option --param- is ambiguous: --param-rk, --param-sark, ");
 }
 
 static void test_syntax_of_arguments(void)
@@ -115,6 +137,7 @@ static void test_syntax_of_arguments(void)
 		    "--relative-target-port");
 	check_error("-l 2001 /dev/a", EXIT_STATUS_SYNTAX, "--alloc-length");
 	check_error("-m 8193 /dev/a", EXIT_STATUS_SYNTAX, "--maxlen");
+	check_error("-m 9k /dev/a", EXIT_STATUS_SYNTAX, "--maxlen");
 	check_error("-t 0 /dev/a", EXIT_STATUS_SYNTAX, "--timeout");
 	check_error("-t 86401 /dev/a", EXIT_STATUS_SYNTAX, "--timeout");
 	check_error("-t 1.5 /dev/a", EXIT_STATUS_SYNTAX, "--timeout");
@@ -194,6 +217,7 @@ static void test_requests_in(void)
 	check_request("-i -r /dev/a", "5e010000000000200000" CDB_PAD);
 	check_request("-c -l 8 /dev/a", "5e020000000000000800" CDB_PAD);
 	check_request("-s -m 24 /dev/a", "5e030000000000001800" CDB_PAD);
+	check_request("-s -m 1k /dev/a", "5e030000000000040000" CDB_PAD);
 	check_request("--read-status -l 0 /dev/a",
 		      "5e030000000000000000" CDB_PAD);
 }
@@ -294,6 +318,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/options/others", test_other_options);
 	g_test_add_func("/client/options/actions", test_actions);
 	g_test_add_func("/client/options/syntax", test_syntax);
+	g_test_add_func("/client/options/abbreviations", test_abbreviations);
 	g_test_add_func("/client/options/arguments", test_syntax_of_arguments);
 	g_test_add_func("/client/options/contradictions", test_contradictions);
 	g_test_add_func("/client/options/help", test_help);
