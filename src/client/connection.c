@@ -32,7 +32,8 @@ static bool fail_refused(const ClientConnection *connection, GError **error)
 				     "qemu-pr-helper's (--socket)");
 	return transfer_fail(connection, EXIT_STATUS_FILE, error,
 			     "connection refused: no process listens there; "
-			     "start qemu-pr-helper again");
+			     "start qemu-pr-helper again, or its unit: "
+			     "'systemctl restart qemu-pr-helper.socket'");
 }
 
 static bool fail_connect(const ClientConnection *connection, GError **error)
@@ -75,6 +76,15 @@ static bool limit_connect(const ClientConnection *connection)
 			  sizeof(limit)) == 0;
 }
 
+/* Before connect(), so that the greeting has it for certain. Where it fails,
+ * the helper stays unknown, and everything else works. */
+static void ask_for_sender(const ClientConnection *connection)
+{
+	const int on = 1;
+
+	setsockopt(connection->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+}
+
 static bool connect_socket(const ClientConnection *connection, GError **error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -90,11 +100,17 @@ static bool connect_socket(const ClientConnection *connection, GError **error)
 	return result == 0 || fail_connect(connection, error);
 }
 
-static bool shake_hands(const ClientConnection *connection, GError **error)
+static bool shake_hands(ClientConnection *connection, GError **error)
 {
 	uint8_t word[WIRE_FEATURES_SIZE];
+	struct ucred sender;
 	uint32_t unknown;
 
+	if (!transfer_receive_sender(connection, STAGE_HANDSHAKE, &sender,
+				     error))
+		return false;
+	connection->helper_pid = sender.pid;
+	connection->helper_uid = sender.uid;
 	if (!transfer_receive(connection, word, sizeof(word), STAGE_HANDSHAKE,
 			      error))
 		return false;
@@ -126,6 +142,7 @@ bool client_connection_open(ClientConnection *ret_connection, const char *path,
 		return transfer_fail(&connection, EXIT_STATUS_OTHER, error,
 				     "cannot make a socket: %s",
 				     g_strerror(errno));
+	ask_for_sender(&connection);
 	if (!connect_socket(&connection, error) ||
 	    !shake_hands(&connection, error)) {
 		client_connection_close(&connection);

@@ -11,13 +11,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "scsi/wire.h"
 
 typedef struct ClientConnection {
 	int fd;
 	const char *path; /* borrowed */
-	gint64 deadline;  /* g_get_monotonic_time() */
+	/* Who greeted us, by the kernel's word; as helper.h has it. */
+	pid_t helper_pid;
+	uid_t helper_uid;
+	gint64 deadline; /* g_get_monotonic_time() */
 } ClientConnection;
 
 typedef struct ClientReply {

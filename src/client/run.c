@@ -9,6 +9,8 @@
 #include "base/fd.h"
 #include "connection.h"
 #include "device.h"
+#include "helper-report.h"
+#include "helper.h"
 #include "json-report.h"
 #include "json.h"
 #include "pr-in.h"
@@ -228,19 +230,30 @@ static ExitStatus run_command(Run *run, GError **error)
 	return status;
 }
 
+static void print_ping(GString *text, const char *socket,
+		       const HelperIdentity *helper)
+{
+	g_string_append_printf(text, "%s: ", socket);
+	helper_report_text(text, helper);
+	g_string_append_c(text, '\n');
+}
+
 static ExitStatus run_ping(Run *run, GError **error)
 {
 	const ClientOptions *options = run->options;
 	ClientConnection connection;
+	HelperIdentity helper;
 
 	if (!client_connection_open(&connection, options->socket,
 				    options->timeout, error))
 		return EXIT_STATUS_OTHER;
+	helper_identify(&connection, &helper);
 	client_connection_close(&connection);
-	if (!options->json)
-		g_string_append_printf(run->output->out,
-				       "%s: qemu-pr-helper answers\n",
-				       options->socket);
+	if (options->json)
+		helper_report_json(&run->json, &helper);
+	else
+		print_ping(run->output->out, options->socket, &helper);
+	helper_deinit(&helper);
 	return EXIT_STATUS_OK;
 }
 

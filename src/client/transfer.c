@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "helper.h"
+
 bool transfer_fail(const ClientConnection *connection, ExitStatus status,
 		   GError **error, const char *format, ...)
 {
@@ -24,13 +26,31 @@ bool transfer_fail(const ClientConnection *connection, ExitStatus status,
 	return false;
 }
 
+/* Nobody has answered: who can say why? */
+static const char *handshake_timeout(const ClientConnection *connection)
+{
+	switch (helper_manager(connection)) {
+	case HELPER_MANAGER_SYSTEM:
+		return "no answer within the time limit: systemd holds this "
+		       "socket, and the service behind it does not come up, or "
+		       "hangs; see 'systemctl status qemu-pr-helper.service' "
+		       "('systemctl list-sockets' has its name if it is another)";
+	case HELPER_MANAGER_USER:
+		return "no answer within the time limit: a user's systemd holds "
+		       "this socket, and the service behind it does not come "
+		       "up, or hangs; see 'systemctl --user status "
+		       "qemu-pr-helper.service' ('systemctl --user "
+		       "list-sockets' has its name if it is another)";
+	default:
+		return "no answer within the time limit: the helper hangs or "
+		       "is overloaded; see its log";
+	}
+}
+
 bool transfer_fail_timeout(const ClientConnection *connection,
 			   TransferStage stage, GError **error)
 {
 	static const char *const messages[] = {
-		[STAGE_HANDSHAKE] =
-			"no answer within the time limit: the helper hangs "
-			"or is overloaded, see its log",
 		[STAGE_SENDING] =
 			"the helper did not take the command within the time "
 			"limit; the command was not carried out",
@@ -41,7 +61,9 @@ bool transfer_fail_timeout(const ClientConnection *connection,
 	};
 
 	return transfer_fail(connection, EXIT_STATUS_TIMEOUT, error, "%s",
-			     messages[stage]);
+			     stage == STAGE_HANDSHAKE
+				     ? handshake_timeout(connection)
+				     : messages[stage]);
 }
 
 static bool fail_closed(const ClientConnection *connection, TransferStage stage,
@@ -49,8 +71,9 @@ static bool fail_closed(const ClientConnection *connection, TransferStage stage,
 {
 	static const char *const messages[] = {
 		[STAGE_HANDSHAKE] =
-			"closed before the handshake was complete: has the "
-			"helper too many clients? See its log",
+			"closed before the handshake was complete: the helper "
+			"has ended, or has as many clients as it may; see its "
+			"log",
 		[STAGE_SENDING] =
 			"the helper closed the connection while the command "
 			"was sent; the command was not carried out: see the "
@@ -127,6 +150,49 @@ bool transfer_receive(const ClientConnection *connection, void *buffer,
 			size -= (size_t)count;
 		}
 	}
+	return true;
+}
+
+static ssize_t peek_sender(int fd, struct ucred *ret_sender)
+{
+	/* No room for descriptors, so none is made. */
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control = { 0 };
+	uint8_t byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t count = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT);
+
+	if (count > 0 && message.msg_controllen >= sizeof(control.header) &&
+	    control.header.cmsg_level == SOL_SOCKET &&
+	    control.header.cmsg_type == SCM_CREDENTIALS)
+		memcpy(ret_sender, CMSG_DATA(&control.header),
+		       sizeof(*ret_sender));
+	return count;
+}
+
+bool transfer_receive_sender(const ClientConnection *connection,
+			     TransferStage stage, struct ucred *ret_sender,
+			     GError **error)
+{
+	struct ucred sender = { 0, (uid_t)-1, (gid_t)-1 };
+	ssize_t count;
+
+	do {
+		if (!wait_for(connection, POLLIN, stage, error))
+			return false;
+		count = peek_sender(connection->fd, &sender);
+	} while (count < 0 && is_transient());
+	if (count < 0)
+		return fail_errno(connection, stage, error);
+	*ret_sender = sender;
 	return true;
 }
 

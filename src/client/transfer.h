@@ -6,6 +6,8 @@
 #ifndef CLIENT_TRANSFER_H
 #define CLIENT_TRANSFER_H
 
+#include <sys/socket.h>
+
 #include "connection.h"
 #include "exit-status.h"
 
@@ -28,6 +30,12 @@ gint64 transfer_time_left(const ClientConnection *connection);
 /* All of the bytes, or false. Descriptors that come along are dropped. */
 bool transfer_receive(const ClientConnection *connection, void *buffer,
 		      size_t size, TransferStage stage, GError **error);
+
+/* Waits for bytes and leaves them; who sent them goes to *ret_sender, {0, -1,
+ * -1} where the kernel does not say. The socket has SO_PASSCRED. */
+bool transfer_receive_sender(const ClientConnection *connection,
+			     TransferStage stage, struct ucred *ret_sender,
+			     GError **error);
 
 /* The first bytes carry the descriptor `device`, if there is one (>= 0). */
 bool transfer_send(const ClientConnection *connection, const void *buffer,

@@ -4,6 +4,10 @@
  */
 #include "usage.h"
 
+#include <string.h>
+
+#include "base/version-mark.h"
+
 #define NAME "qemu-pr-helper"
 
 void usage_help(FILE *file)
@@ -42,11 +46,16 @@ void usage_help(FILE *file)
 		DEFAULT_COMMAND_TIMEOUT, DEFAULT_MAX_CLIENTS);
 }
 
+/* For qemu-pr-client --ping, too, which reads it in the program's file. */
+static const char version_mark[] __attribute__((used)) =
+	VERSION_MARK_PREFIX VERSION;
+
 void usage_version(FILE *file)
 {
-	fputs(NAME " " VERSION "\n"
-		   "License: GNU GPL version 2 or later\n",
-	      file);
+	fprintf(file,
+		"%s\n"
+		"License: GNU GPL version 2 or later\n",
+		version_mark + strlen(VERSION_MARK));
 }
 
 void usage_hint(FILE *file)

@@ -5,9 +5,11 @@
     test-client.py PATH-OF-qemu-pr-client
 
 The helper is a thread here: it answers with chosen bytes, lies, hangs, or
-hangs up at any step of the conversation. TAP on standard output.
+hangs up at any step of the conversation. --ping is tried on real ones, too: QEMU's,
+and the fake/qemu-pr-helper beside the client. TAP on standard output.
 """
 import array
+import contextlib
 import fcntl
 import json
 import os
@@ -30,6 +32,7 @@ from tap import main, skip, test  # noqa: E402  pylint: disable=wrong-import-pos
 
 CLIENT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else None
 PEER = "/usr/bin/qemu-pr-helper"
+FAKE = CLIENT and os.path.join(os.path.dirname(CLIENT), "fake/qemu-pr-helper")
 WORK = tempfile.mkdtemp(prefix="test-client-")
 SOCKET = os.path.join(WORK, "pr.sock")
 
@@ -613,8 +616,89 @@ def _():
     with Helper(script) as helper:
         result = run("--ping", device=None)
     assert (result.returncode, result.stderr) == (0, ""), result
-    assert result.stdout == f"{SOCKET}: qemu-pr-helper answers\n"
+    assert result.stdout == (
+        f"{SOCKET}: another helper answers, QEMU's own for example: pid {os.getpid()}, "
+        f"user {user()}, program {os.readlink('/proc/self/exe')}\n"), result
     assert helper.features == 0 and helper.after == b""
+
+
+def user():
+    """Who this process is, as the client says it."""
+    with open("/etc/passwd", encoding="utf-8") as lines:
+        for line in lines:
+            name, _, uid = line.split(":")[:3]
+            if int(uid) == os.getuid():
+                return name
+    return str(os.getuid())
+
+
+@contextlib.contextmanager
+def serving(program):
+    """A real helper at SOCKET."""
+    with subprocess.Popen([program, "-k", SOCKET], stderr=subprocess.DEVNULL) as helper:
+        try:
+            while run("--ping", device=None).returncode != 0:
+                assert helper.poll() is None, f"{program} ended"
+                time.sleep(0.05)
+            yield helper
+        finally:
+            helper.terminate()
+
+
+@test("--ping: a helper of this project, and which version runs")
+def _():
+    program = os.path.join(WORK, "qemu-pr-helper")
+    shutil.copy(FAKE, program)
+    version = run("--version", device=None).stdout.split()[1]
+    with serving(program) as helper:
+        result = run("--ping", device=None)
+        assert result.stdout == (f"{SOCKET}: qemu-pr-helper {version} answers: pid {helper.pid}, "
+                                 f"user {user()}, program {program}\n"), result
+        assert json.loads(run("-jp", device=None).stdout) == {
+            "socket": SOCKET, "exit_status": 0,
+            "helper": {"kind": "own", "version": version, "pid": helper.pid, "uid": os.getuid(),
+                       "user": user(), "program": program}}
+        # The program that runs is looked at, and not what has taken its place.
+        os.unlink(program)
+        with open(program, "wb") as other:
+            other.write(b"@(#)qemu-pr-helper 99\0")
+        result = run("--ping", device=None)
+        assert f"qemu-pr-helper {version} answers" in result.stdout, result
+        assert result.stdout.endswith(f"program {program} (deleted)\n"), result
+
+
+@test("--ping: a helper that is not for this user to look into")
+def _():
+    if os.geteuid() != 0:
+        skip("needs root to be another user")
+    with serving(FAKE) as helper:
+        os.chmod(SOCKET, 0o666)
+        result = run_as_nobody("--ping", device=None)
+        assert (result.returncode, result.stderr) == (0, ""), result
+        assert result.stdout == (
+            f"{SOCKET}: a helper answers, its version is unknown (cannot read "
+            f"/proc/{helper.pid}/exe: Permission denied): pid {helper.pid}, user root, "
+            f"program qemu-pr-helper\n"), result
+        found = json.loads(run_as_nobody("-jp", device=None).stdout)["helper"]
+        assert (found["kind"], found["version"]) == ("unknown", None), found
+        assert "Permission denied" in found["reason"], found
+
+
+@test("--ping: systemd listens, and the service does not come up")
+def _():
+    with open("/proc/self/comm", "r+", encoding="ascii") as comm:
+        name = comm.read()
+        comm.seek(0)
+        comm.write("systemd")
+        comm.flush()
+        try:
+            with Helper(lambda helper: helper.hang()):
+                result = run("-pt1", device=None)
+                check_error(result, 33, SOCKET, "systemd holds this socket", "does not come up",
+                            "'systemctl --user status qemu-pr-helper.service'")
+        finally:
+            comm.seek(0)
+            comm.write(name)
 
 
 # --json and --hex
@@ -720,16 +804,13 @@ def _():
         skip(f"no {PEER}")
     if os.geteuid() != 0:
         skip("needs root to start a helper that needs CAP_SYS_RAWIO")
-    with subprocess.Popen([PEER, "-k", SOCKET], stderr=subprocess.DEVNULL) as peer:
-        for _ in range(100):
-            result = run("--ping", device=None)
-            if result.returncode == 0:
-                break
-            time.sleep(0.1)
-        assert result.returncode == 0, result
+    with serving(PEER) as peer:
+        result = run("--ping", device=None)
+        assert result.stdout == (
+            f"{SOCKET}: another helper answers, QEMU's own for example: pid {peer.pid}, "
+            f"user root, program {os.path.realpath(PEER)}\n"), result
         check_error(run(), 11, "(sense b/00/06)")
         check_error(run("-oG", "-y"), 9, "(sense 5/20/00)")
-        peer.terminate()
 
 
 try:

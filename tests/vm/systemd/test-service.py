@@ -6,6 +6,7 @@ import grp
 import os
 import signal
 import stat
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -51,6 +52,26 @@ def _():
     assert unit.state() == "inactive", unit.state()
     unit.ping()
     assert unit.state() == "active", unit.state()
+
+
+@test("--ping tells root who serves: version, process, user, program")
+def _():
+    version = unit.run("/usr/local/bin/qemu-pr-client", "--version").split()[1]
+    said = unit.run("/usr/local/bin/qemu-pr-client", "--ping")
+    assert said == (f"/var/run/qemu-pr-helper.sock: qemu-pr-helper {version} answers: "
+                    f"pid {unit.main_pid()}, user {unit.USER}, program {unit.PROGRAM}"), said
+
+
+@test("--ping says so if the service does not come up")
+def _():
+    with unit.drop_in("ExecStart=", "ExecStart=/bin/false", begin=unit.stop):
+        result = subprocess.run(["/usr/local/bin/qemu-pr-client", "--ping", "--timeout=3"],
+                                check=False, capture_output=True, text=True)
+        assert (result.returncode, result.stdout) == (33, ""), result
+        for words in ("systemd holds this socket", "does not come up",
+                      "'systemctl status qemu-pr-helper.service'"):
+            assert words in result.stderr, result
+    unit.ping()
 
 
 @test("the socket is for the group kvm, and for nobody else")
