@@ -28,8 +28,8 @@ static bool fail_refused(const ClientConnection *connection, GError **error)
 {
 	if (!is_socket(connection->path))
 		return transfer_fail(connection, EXIT_STATUS_FILE, error,
-				     "is not a socket: give the path of "
-				     "qemu-pr-helper's (--socket)");
+				     "is not a socket; give the path of "
+				     "qemu-pr-helper's socket (--socket)");
 	return transfer_fail(connection, EXIT_STATUS_FILE, error,
 			     "connection refused: no process listens there; "
 			     "start qemu-pr-helper again, or its unit: "
@@ -44,18 +44,18 @@ static bool fail_connect(const ClientConnection *connection, GError **error)
 		return transfer_fail(
 			connection, EXIT_STATUS_FILE, error,
 			"no such socket: is qemu-pr-helper running, and "
-			"is this its path? (--socket)");
+			"does it listen at this path (--socket)?");
 	case ECONNREFUSED:
 		return fail_refused(connection, error);
 	case EACCES:
 	case EPERM:
 		return transfer_fail(
 			connection, EXIT_STATUS_FILE, error,
-			"permission denied: run this as a user who may "
+			"permission denied; run this as a user who may "
 			"write to the socket");
 	case EPROTOTYPE:
 		return transfer_fail(connection, EXIT_STATUS_FILE, error,
-				     "not a stream socket: this is not "
+				     "not a stream socket, so this is not "
 				     "qemu-pr-helper's");
 	case EAGAIN:
 		return transfer_fail_timeout(connection, STAGE_HANDSHAKE,
@@ -140,7 +140,7 @@ bool client_connection_open(ClientConnection *ret_connection, const char *path,
 
 	if (connection.fd < 0)
 		return transfer_fail(&connection, EXIT_STATUS_OTHER, error,
-				     "cannot make a socket: %s",
+				     "cannot create a socket: %s",
 				     g_strerror(errno));
 	ask_for_sender(&connection);
 	if (!connect_socket(&connection, error) ||
@@ -169,15 +169,15 @@ static bool check_reply(const ClientConnection *connection,
 	if (reply->status > 0xff)
 		return transfer_fail(
 			connection, EXIT_STATUS_MALFORMED, error,
-			"breaks the protocol: 0x%x is no SCSI status; is "
+			"breaks the protocol: 0x%x is not a SCSI status; is "
 			"this qemu-pr-helper's socket?",
 			reply->status);
 	if (reply->size > limit)
 		return transfer_fail(
 			connection, EXIT_STATUS_MALFORMED, error,
-			"breaks the protocol: answers with %u bytes of "
-			"data where %u are allowed; is this "
-			"qemu-pr-helper's socket?",
+			"breaks the protocol: the size of its data is %u where "
+			"at most %u is allowed; is this qemu-pr-helper's "
+			"socket?",
 			reply->size, limit);
 	return true;
 }

@@ -30,7 +30,7 @@ static ExitStatus print_and_close(const char *text, ExitStatus status)
 	/* Both, since a full disk may show up as late as at the close. */
 	if (!ferror(stdout) && fclose(stdout) == 0)
 		return status;
-	fprintf(stderr, "qemu-pr-client: standard output: %s\n",
+	fprintf(stderr, "qemu-pr-client: cannot write to standard output: %s\n",
 		g_strerror(errno));
 	return status == EXIT_STATUS_OK ? EXIT_STATUS_FILE : status;
 }

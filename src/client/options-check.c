@@ -21,13 +21,14 @@ static bool check_direction(const OptionsDraft *draft, GError **error)
 		return contradiction(error, "choose --in or --out, not both");
 	if (draft->out_actions && !draft->out)
 		return contradiction(error,
-				     "this action changes reservations: give "
-				     "--out as well, as a safeguard");
+				     "this action changes reservations; as a "
+				     "safeguard, it also needs --out");
 	if (draft->out && (draft->out_actions != 1 || draft->in_actions))
-		return contradiction(error, "--out needs exactly one action, "
-					    "--register for example");
+		return contradiction(error,
+				     "--out needs exactly one action, for "
+				     "example --register");
 	if (draft->in_actions > 1)
-		return contradiction(error, "choose one action only");
+		return contradiction(error, "only one action can be given");
 	return true;
 }
 
@@ -45,20 +46,22 @@ static bool check_move(const OptionsDraft *draft, GError **error)
 		    options->service_action == SCSI_PR_OUT_REGISTER_AND_MOVE;
 
 	if (move && options->parameters.all_tg_pt)
-		return contradiction(error, "--param-alltgpt has no place in "
-					    "--register-move");
+		return contradiction(error,
+				     "--param-alltgpt cannot be used with "
+				     "--register-move");
 	if (move && options->transport_ids->len != 1)
 		return contradiction(error, "--register-move needs exactly one "
 					    "--transport-id");
 	if (!move && (options->parameters.unreg || draft->has_port))
 		return contradiction(error,
-				     "--unreg and --relative-target-port are "
-				     "for --register-move only");
+				     "--unreg and --relative-target-port can "
+				     "only be used with --register-move");
 	if (!move && options->transport_ids->len > 0 &&
 	    !(draft->out && is_registration(options->service_action)))
-		return contradiction(error, "--transport-id is for --register, "
-					    "--register-ignore and "
-					    "--register-move only");
+		return contradiction(error,
+				     "--transport-id can only be used with "
+				     "--register, --register-ignore and "
+				     "--register-move");
 	return true;
 }
 
@@ -67,7 +70,7 @@ static bool check_device(const OptionsDraft *draft, GError **error)
 	if (draft->options.device)
 		return true;
 	g_set_error_literal(error, CLIENT_ERROR, EXIT_STATUS_SYNTAX,
-			    "no DEVICE given");
+			    "no DEVICE is given");
 	return false;
 }
 

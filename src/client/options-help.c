@@ -26,7 +26,8 @@ static const char help[] =
 	"  -C, --clear                 remove reservation and registrations\n"
 	"  -P, --preempt               take over from another registrant\n"
 	"  -A, --preempt-abort         the same, and abort its commands\n"
-	"  -M, --register-move         hand the reservation to another one\n"
+	"  -M, --register-move         register another initiator, and hand\n"
+	"                              it the reservation\n"
 	"  -z, --replace-lost          replace a lost reservation\n"
 	"  -K, --param-rk=HEX          reservation key\n"
 	"  -S, --param-sark=HEX        service action reservation key\n"
@@ -39,12 +40,12 @@ static const char help[] =
 	"  -Q, --relative-target-port=HEX  target port for --register-move\n"
 	"  -Z, --param-aptpl           keep registrations over a power loss\n"
 	"  -Y, --param-alltgpt         register for all target ports\n"
-	"  -U, --unreg                 --register-move: unregister ourselves\n"
+	"  -U, --unreg                 --register-move: and end our registration\n"
 	"\n"
 	"Other options:\n"
 	"  -u, --socket=PATH           the helper's socket (default:\n"
 	"                              " RUNSTATEDIR "/qemu-pr-helper.sock)\n"
-	"  -p, --ping                  only see whether the helper answers\n"
+	"  -p, --ping                  say which helper answers, and exit\n"
 	"  -t, --timeout=SECONDS       give up after this time (default: 60)\n"
 	"  -d, --device=DEVICE         the same as DEVICE alone\n"
 	"  -y, --readonly              open DEVICE read-only; twice: for writing\n"
@@ -57,7 +58,7 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 success, 1 or 31 command line, 5 illegal request,\n"
 	"6 unit attention, 15 no helper at the socket, 24 reservation conflict,\n"
-	"33 timeout, 97 nonsensical answer, 99 connection lost in a command;\n"
+	"33 timeout, 97 malformed answer, 99 connection lost in a command;\n"
 	"qemu-pr-client(8) lists them all.\n";
 
 const char *client_options_help(void)

@@ -16,7 +16,7 @@
 static const char *set_socket(OptionsDraft *draft, const char *argument)
 {
 	if (strlen(argument) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return "is longer than a socket's path can be, 107 bytes";
+		return "is longer than the path of a socket can be (107 bytes)";
 	draft->options.socket = argument;
 	return NULL;
 }
@@ -27,10 +27,10 @@ const char *client_option_set_device(OptionsDraft *draft, const char *argument)
 
 	/* mpathpersist's -v takes a level. */
 	if (first && strspn(first, "0123456789") == strlen(first))
-		return "only one DEVICE can be given, and --verbose takes no "
-		       "LEVEL";
+		return "is a second DEVICE; give only one (--verbose takes no "
+		       "LEVEL)";
 	if (first)
-		return "only one DEVICE can be given";
+		return "is a second DEVICE; give only one";
 	draft->options.device = argument;
 	return NULL;
 }
@@ -95,8 +95,7 @@ static const char *set_alloc_length(OptionsDraft *draft, const char *argument)
 	uint64_t length;
 
 	if (!number_parse_hex(argument, WIRE_DATA_MAX, &length))
-		return "is not a hexadecimal number from 0 to 2000, which is "
-		       "8192";
+		return "is not a hexadecimal number from 0 to 2000 (8192)";
 	draft->options.allocation_length = (uint16_t)length;
 	return NULL;
 }

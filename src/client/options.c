@@ -182,13 +182,13 @@ static bool parse_words(OptionsDraft *draft, int argc, char **argv,
 			return getopt_error(value, argv, error);
 		problem = apply(rule, draft, optarg);
 		if (problem)
-			return syntax_error(error, "--%s: '%s': %s", rule->name,
+			return syntax_error(error, "--%s: '%s' %s", rule->name,
 					    optarg, problem);
 	}
 	for (int i = optind; i < argc; i++) {
 		problem = client_option_set_device(draft, argv[i]);
 		if (problem)
-			return syntax_error(error, "%s: %s", argv[i], problem);
+			return syntax_error(error, "'%s' %s", argv[i], problem);
 	}
 	return true;
 }

@@ -126,8 +126,8 @@ static char *keys_problem(const PrInList *list)
 {
 	if (list->announced % KEY_SIZE == 0)
 		return NULL;
-	return g_strdup_printf("the list of keys is %u bytes long, which is "
-			       "no multiple of 8",
+	return g_strdup_printf("the length of the list of keys is %u, which is "
+			       "not a multiple of 8",
 			       list->announced);
 }
 
@@ -135,7 +135,7 @@ static char *reservation_problem(const PrInList *list)
 {
 	if (list->announced == 0 || list->announced == RESERVATION_SIZE)
 		return NULL;
-	return g_strdup_printf("the reservation is %u bytes long and not 16",
+	return g_strdup_printf("the length of the reservation is %u, not 16",
 			       list->announced);
 }
 
@@ -151,15 +151,15 @@ static char *full_status_problem(const PrInList *list)
 		       (uint64_t)descriptor.transport_id_announced;
 		if (end > list->announced)
 			return g_strdup_printf(
-				"the TransportID of registration %zu is %u "
-				"bytes long, which is beyond the list's end",
+				"the TransportID of registration %zu extends "
+				"beyond the end of the list: its length is %u",
 				count, descriptor.transport_id_announced);
 	}
 	/* Where the last one was cut off, `end` is beyond the bytes. */
 	if (offset < list->size && list->size == list->announced)
-		return g_strdup_printf("the last %zu bytes of the list are no "
-				       "registration",
-				       list->size - offset);
+		return g_strdup_printf("the end of the list is too short for a "
+				       "registration: %zu of %d bytes",
+				       list->size - offset, DESCRIPTOR_SIZE);
 	return NULL;
 }
 
@@ -167,7 +167,7 @@ static char *capabilities_problem(const PrInAnswer *answer)
 {
 	if (answer->size < 2 || be16_get(answer->payload) == 8)
 		return NULL;
-	return g_strdup_printf("the capabilities are %u bytes long and not 8",
+	return g_strdup_printf("the length of the capabilities is %u, not 8",
 			       be16_get(answer->payload));
 }
 
@@ -189,7 +189,7 @@ static char *missing_problem(const PrInAnswer *answer, uint64_t total)
 	if (answer->size >= MIN(answer->allocation_length, total))
 		return NULL;
 	return g_strdup_printf("the answer should have %" G_GUINT64_FORMAT
-			       " bytes, and %zu arrived",
+			       " bytes, but %zu arrived",
 			       total, answer->size);
 }
 

@@ -148,8 +148,8 @@ static void print_continues(GString *text, const PrInAnswer *answer)
 				       (unsigned int)total);
 	else
 		g_string_append_printf(text,
-				       "--alloc-length can be 2000 (%d) at "
-				       "most\n",
+				       "the limit of --alloc-length is 2000 "
+				       "(%d)\n",
 				       WIRE_DATA_MAX);
 }
 

@@ -132,6 +132,9 @@ static const char *hint(const Run *run)
 	bool out = run->options->opcode == SCSI_PERSISTENT_RESERVE_OUT;
 	ScsiSense sense;
 
+	if (run->reply.header.status == SCSI_RESERVATION_CONFLICT)
+		return "; --read-full-status shows who is registered and who "
+		       "holds the reservation";
 	if (run->reply.header.status != SCSI_CHECK_CONDITION ||
 	    !scsi_sense_get(run->reply.header.sense, WIRE_SENSE_SIZE, &sense))
 		return "";
@@ -145,7 +148,7 @@ static const char *hint(const Run *run)
 		return "; the helper could not send the command: is DEVICE a "
 		       "SCSI device, and is it online?";
 	if (sense.key == SCSI_SENSE_UNIT_ATTENTION)
-		return "; the command was not carried out, try again";
+		return "; the command was not carried out; try again";
 	return "";
 }
 

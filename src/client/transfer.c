@@ -96,7 +96,8 @@ static bool fail_errno(const ClientConnection *connection, TransferStage stage,
 {
 	if (errno == EPIPE || errno == ECONNRESET)
 		return fail_closed(connection, stage, error);
-	return transfer_fail(connection, EXIT_STATUS_OTHER, error, "%s",
+	return transfer_fail(connection, EXIT_STATUS_OTHER, error,
+			     "cannot talk to the helper: %s",
 			     g_strerror(errno));
 }
 

@@ -29,9 +29,10 @@ static void parse_layout(const TransportLayout *layout, const char *value,
 		value += 2;
 	if (!number_parse_bytes(value, draft->bytes + layout->offset,
 				layout->size)) {
-		draft->reason = layout->size == 16
-					? "needs exactly 32 hexadecimal digits"
-					: "needs exactly 16 hexadecimal digits";
+		draft->reason =
+			layout->size == 16
+				? "needs exactly 32 hexadecimal digits behind the comma"
+				: "needs exactly 16 hexadecimal digits behind the comma";
 		return;
 	}
 	draft->bytes[0] = layout->protocol;
@@ -47,7 +48,7 @@ static void parse_spi(const char *value, Draft *draft)
 	    !number_parse(fields[0], UINT16_MAX, &address) ||
 	    !number_parse(fields[1], UINT16_MAX, &port)) {
 		draft->reason = "needs a SCSI address and a relative port, "
-				"each at most 65535: spi,7,1";
+				"each at most 65535, for example spi,7,1";
 		return;
 	}
 	draft->bytes[0] = TRANSPORT_SPI;
@@ -93,13 +94,12 @@ static void parse_iscsi(const char *name, Draft *draft)
 	size_t padded;
 
 	if (session ? !is_isid(session + 5) : strchr(name, ',') != NULL) {
-		draft->reason = "has something behind the iSCSI name that is "
-				"not ,i,0x and 1 to 12 hexadecimal digits";
+		draft->reason = "has something behind the iSCSI name other "
+				"than ,i,0x and 1 to 12 hexadecimal digits";
 		return;
 	}
 	if (name_length > ISCSI_NAME_MAX) {
-		draft->reason = "is longer than an iSCSI name can be, "
-				"223 bytes";
+		draft->reason = "has an iSCSI name of more than 223 bytes";
 		return;
 	}
 	/* SPC-4 7.6.4.6: a NUL, then padding to a multiple of four, and 20

@@ -41,8 +41,8 @@ bool transport_list_add_lines(TransportList *list, const char *text,
 			continue;
 		if (!transport_id_parse(lines[i], list->bytes, &reason)) {
 			g_set_error(error, CLIENT_ERROR, EXIT_STATUS_SYNTAX,
-				    "%s, line %u: TransportID %s", name, i + 1,
-				    reason);
+				    "%s, line %u: the TransportID %s", name,
+				    i + 1, reason);
 			return false;
 		}
 		list->count++;
@@ -63,9 +63,9 @@ static bool add_stream(TransportList *list, FILE *stream, const char *name,
 	}
 	if (size > TEXT_MAX || memchr(text, '\0', size)) {
 		g_set_error(error, CLIENT_ERROR, EXIT_STATUS_FILE,
-			    "%s: is no list of TransportIDs: %s", name,
-			    size > TEXT_MAX ? "longer than 65536 bytes"
-					    : "holds NUL bytes");
+			    "%s: not a list of TransportIDs: it %s", name,
+			    size > TEXT_MAX ? "is longer than 65536 bytes"
+					    : "contains NUL bytes");
 		return false;
 	}
 	text[size] = '\0';

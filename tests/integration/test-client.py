@@ -10,7 +10,9 @@ and the fake/qemu-pr-helper beside the client. TAP on standard output.
 """
 import array
 import contextlib
+import errno
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -358,7 +360,8 @@ def _():
 @test("status and sense become sg_persist's exit statuses")
 def _():
     for answer, status, words in (
-            (reply(0x18), 24, "PR in (Read keys): Reservation conflict (status 0x18)"),
+            (reply(0x18), 24, "PR in (Read keys): Reservation conflict (status 0x18); "),
+            (reply(0x18), 24, "--read-full-status shows who"),
             (reply(0x08), 26, "Busy"), (reply(0x28), 27, "Task set full"),
             (reply(0x30), 28, "ACA active"), (reply(0x40), 29, "Task aborted"),
             (reply(0x04), 25, "Condition met"), (reply(0x55), 99, "(status 0x55)"),
@@ -390,7 +393,7 @@ def _():
     payload = struct.pack(">II4Q", 3, 88, 1, 2, 3, 4)
     _, result = ask(reply(payload=payload))
     assert result.returncode == 97 and "    0x4\n" in result.stdout, result
-    check_message(result, "/dev/null", "should have 96 bytes, and 40 arrived")
+    check_message(result, "/dev/null", "should have 96 bytes, but 40 arrived")
 
 
 @test("lying lengths are reported, whatever the action")
@@ -435,13 +438,13 @@ def _():
                             (reply(0x18, payload=KEYS), ()),
                             (reply(2, sense(6, 0x29, 0), KEYS), ())):
         _, result = ask(data, *arguments)
-        check_error(result, 97, SOCKET, "breaks the protocol", "bytes of data where")
+        check_error(result, 97, SOCKET, "breaks the protocol", " where at most ")
 
 
 @test("a helper that sends no SCSI status, or more than its answer")
 def _():
     _, result = ask(reply(0x100))
-    check_error(result, 97, SOCKET, "0x100 is no SCSI status")
+    check_error(result, 97, SOCKET, "0x100 is not a SCSI status")
     _, result = ask(reply(payload=KEYS) + b"x")
     check_error(result, 97, SOCKET, "sends more than its answer")
 
@@ -762,6 +765,86 @@ def _():
     _, result = ask(reply(payload=KEYS), stdout=writer)
     os.close(writer)
     assert result.returncode == 15 and "Broken pipe" in result.stderr, result
+
+
+def read_all(fd):
+    """Until the end; a terminal whose last user has gone says EIO."""
+    data = b""
+    try:
+        while more := os.read(fd, 4096):
+            data += more
+    except OSError as error:
+        assert error.errno == errno.EIO, error
+    return data.decode().replace("\r\n", "\n")
+
+
+@contextlib.contextmanager
+def stream(kind):
+    """A descriptor for the client, and a function that returns what was written to it."""
+    if kind == "closed":
+        yield None, lambda: ""
+        return
+    if kind == "terminal":
+        ours, theirs = os.openpty()
+    elif kind == "pipe":
+        ours, theirs = os.pipe()
+    else:
+        path = os.devnull if kind == "null" else tempfile.mktemp(dir=WORK)
+        theirs = os.open(path, os.O_RDWR | os.O_CREAT)
+        ours = os.open(path, os.O_RDONLY)
+
+    def written():
+        nonlocal theirs
+        os.close(theirs)
+        theirs = -1
+        return read_all(ours)
+    try:
+        yield theirs, written
+    finally:
+        if theirs >= 0:
+            os.close(theirs)
+        os.close(ours)
+
+
+def run_on(streams, *arguments):
+    """Run the client with these descriptors as 0, 1 and 2, or without."""
+    def prepare():
+        moved = [fd if fd is None else fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in streams]
+        for number, fd in enumerate(moved):
+            if fd is None:
+                os.close(number)
+            else:
+                os.dup2(fd, number)
+                os.close(fd)
+    # pylint: disable=subprocess-popen-preexec-fn
+    return subprocess.run([CLIENT, f"--socket={SOCKET}", *arguments], preexec_fn=prepare,
+                          check=False, stdin=subprocess.DEVNULL).returncode
+
+
+@test("whatever standard input, output and error are, in every mixture")
+def _():
+    kinds = ("terminal", "pipe", "file", "null", "closed")
+    for place, (out, err) in enumerate(itertools.product(kinds, kinds)):
+        with (stream(kinds[place % 4]) as (stdin, _), stream(out) as (stdout, printed),
+              stream(err) as (stderr, said), Helper(answering(reply(payload=KEYS)))):
+            status = run_on((stdin, stdout, stderr), "-v", "/dev/null")
+            where = f"{out}, {err}"
+            assert status == (15 if out == "closed" else 0), (where, status)
+            if out not in ("null", "closed"):
+                assert printed() == KEYS_TEXT, where
+            if err not in ("null", "closed"):
+                text = said()
+                assert "cdb: [5e 00 00 00 00 00 00 20 00 00]\n" in text, where
+                assert ("standard output: Bad file descriptor" in text) == (out == "closed"), where
+
+
+@test("--help to a pipe of which only the first line is read")
+def _():
+    for option, line in (("--help", "Usage: qemu-pr-client"), ("--version", "qemu-pr-client ")):
+        result = subprocess.run(["/bin/sh", "-c", f'"$0" {option} | head -n 1', CLIENT],
+                                check=False, capture_output=True, text=True)
+        assert (result.returncode, result.stderr) == (0, ""), result
+        assert result.stdout.startswith(line), result
 
 
 @test("with closed standard descriptors the device is not printed to")

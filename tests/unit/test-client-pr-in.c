@@ -122,21 +122,23 @@ static void test_cut_off(void)
 
 static void test_missing(void)
 {
-	check_problem(SCSI_PR_IN_READ_KEYS, "", 8192, "have 8 bytes, and 0");
-	check_problem(SCSI_PR_IN_READ_KEYS, "000000", 8192, "and 3 arrived");
+	check_problem(SCSI_PR_IN_READ_KEYS, "", 8192, "have 8 bytes, but 0");
+	check_problem(SCSI_PR_IN_READ_KEYS, "000000", 8192, "but 3 arrived");
 	check_problem(SCSI_PR_IN_READ_KEYS, "00000003 00000058", 8192,
-		      "have 96 bytes, and 8 arrived");
+		      "have 96 bytes, but 8 arrived");
 	check_problem(SCSI_PR_IN_READ_KEYS, "00000003 00000058", 40,
-		      "have 96 bytes, and 8 arrived");
+		      "have 96 bytes, but 8 arrived");
 	check_problem(SCSI_PR_IN_READ_KEYS, "00000003 fffffff8", 8192,
 		      "have 4294967296 bytes");
 	check_problem(SCSI_PR_IN_READ_RESERVATION,
 		      "00000003 00000010 000000000000abcd", 8192,
-		      "and 16 arrived");
+		      "but 16 arrived");
 	check_problem(SCSI_PR_IN_READ_FULL_STATUS, "00000003 00000018 0000",
-		      8192, "and 10 arrived");
-	check_problem(SCSI_PR_IN_REPORT_CAPABILITIES, "", 8192, "and 0");
-	check_problem(SCSI_PR_IN_REPORT_CAPABILITIES, "0008", 8192, "and 2");
+		      8192, "but 10 arrived");
+	check_problem(SCSI_PR_IN_REPORT_CAPABILITIES, "", 8192,
+		      "but 0 arrived");
+	check_problem(SCSI_PR_IN_REPORT_CAPABILITIES, "0008", 8192,
+		      "but 2 arrived");
 	check_continues(SCSI_PR_IN_READ_KEYS, "00000003 00000058", 40, 0);
 }
 
@@ -144,25 +146,27 @@ static void test_lies(void)
 {
 	check_problem(SCSI_PR_IN_READ_KEYS,
 		      "00000003 00000009 0000000000000001 00", 8192,
-		      "no multiple of 8");
+		      "is 9, which is not a multiple of 8");
 	check_problem(SCSI_PR_IN_READ_RESERVATION, "00000003 00000001 00", 8192,
-		      "1 bytes long and not 16");
+		      "the reservation is 1, not 16");
 	check_problem(SCSI_PR_IN_READ_RESERVATION, "00000003 ffffffff", 8192,
-		      "4294967295 bytes long and not 16");
+		      "is 4294967295, not 16");
 	check_problem(SCSI_PR_IN_REPORT_CAPABILITIES, "0006157f0000", 8192,
-		      "6 bytes long and not 8");
-	check_problem(SCSI_PR_IN_READ_FULL_STATUS,
-		      "00000009 00000018"
-		      " 0000000000000abc 00000000 01 15 00000000 0001 00000001",
-		      8192, "registration 1 is 1 bytes long");
+		      "is 6, not 8");
+	check_problem(
+		SCSI_PR_IN_READ_FULL_STATUS,
+		"00000009 00000018"
+		" 0000000000000abc 00000000 01 15 00000000 0001 00000001",
+		8192,
+		"registration 1 extends beyond the end of the list: its length is 1");
 	check_problem(SCSI_PR_IN_READ_FULL_STATUS,
 		      "00000009 00000018"
 		      " 0000000000000abc 00000000 01 15 00000000 0001 ffffffff",
-		      8192, "registration 1 is 4294967295 bytes long");
+		      8192, "its length is 4294967295");
 	check_problem(SCSI_PR_IN_READ_FULL_STATUS,
 		      "00000009 0000001a 0000000000000abc 00000000 01 15"
 		      " 00000000 0001 00000000 0000",
-		      8192, "last 2 bytes");
+		      8192, "too short for a registration: 2 of 24 bytes");
 }
 
 static void check_reservation(const char *hex, bool held, uint64_t key,

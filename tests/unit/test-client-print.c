@@ -69,8 +69,8 @@ static void test_keys_cut_off(void)
 	check(SCSI_PR_IN_READ_KEYS, "00000003 00002000 0000000000000001", 16,
 	      "  PR generation=0x3, 1024 registered reservation keys follow:\n"
 	      "    0x1\n"
-	      "    list continues: 16 of 8200 bytes shown; --alloc-length can "
-	      "be 2000 (8192) at most\n");
+	      "    list continues: 16 of 8200 bytes shown; the limit of "
+	      "--alloc-length is 2000 (8192)\n");
 	check(SCSI_PR_IN_READ_KEYS, "0000", 2,
 	      "    list continues: 2 of 8 bytes shown; use "
 	      "--alloc-length=8\n");
