@@ -113,8 +113,8 @@ void helper_identify(const ClientConnection *connection,
 		look_at_process(connection, ret_helper);
 	else
 		ret_helper->reason =
-			g_strdup("it runs in another PID namespace, a "
-				 "container for example");
+			g_strdup("its process is outside of this container "
+				 "(PID namespace)");
 }
 
 void helper_deinit(HelperIdentity *helper)

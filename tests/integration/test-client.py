@@ -165,9 +165,9 @@ def answering(data):
     return script
 
 
-def run(*arguments, device="/dev/null", client=CLIENT, **options):
+def run(*arguments, device="/dev/null", client=CLIENT, prefix=(), **options):
     """Run the client on SOCKET; device=None for none."""
-    command = [client, f"--socket={SOCKET}", *arguments]
+    command = [client, *prefix, f"--socket={SOCKET}", *arguments]
     if device is not None:
         command.append(device)
     options.setdefault("stdout", subprocess.PIPE)
@@ -685,6 +685,18 @@ def _():
         found = json.loads(run_as_nobody("-jp", device=None).stdout)["helper"]
         assert (found["kind"], found["version"]) == ("unknown", None), found
         assert "Permission denied" in found["reason"], found
+
+
+@test("--ping: a helper outside of the client's container")
+def _():
+    unshare = ("unshare", "--pid", "--fork")
+    if subprocess.run([*unshare, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        skip("may not make a PID namespace")
+    with serving(FAKE):
+        result = run("--ping", device=None, client=unshare[0], prefix=(*unshare[1:], CLIENT))
+        assert result.stdout == (f"{SOCKET}: a helper answers, its version is unknown (its process "
+                                 f"is outside of this container (PID namespace)): user "
+                                 f"{user()}\n"), result
 
 
 @test("--ping: systemd listens, and the service does not come up")

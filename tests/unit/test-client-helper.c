@@ -214,7 +214,7 @@ static void test_identify_not(void)
 	pid_t child;
 
 	connection.helper_pid = 0;
-	check_unknown(&connection, "another PID namespace");
+	check_unknown(&connection, "outside of this container");
 
 	child = fork();
 	if (child == 0)
