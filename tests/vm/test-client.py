@@ -68,6 +68,17 @@ def _():
                 same_as_sg_persist("--in", option, *more, node)
 
 
+@test("--verbose and the lengths: in the same words, and on the same streams")
+def _():
+    again = ("--out", "--register-ignore", "--param-sark=abc123", A.sd)
+    for options in ((*again, "-v"), ("--in", "-k", "-v", A.sd), ("--in", "-k", "-m", "1k", A.sd),
+                    ("--in", "-k", "-vm", "2x8", A.sd)):
+        same_as_sg_persist(*options)
+        ours, theirs = (subprocess.run([*program, *options], capture_output=True, check=False)
+                        for program in ((CLIENT, f"--socket={SOCKET}"), ("sg_persist", "-n")))
+        assert (ours.stdout, ours.stderr) == (theirs.stdout, theirs.stderr), (ours, theirs)
+
+
 @test("a conflict is exit status 24")
 def _():
     result = client("--out", "--reserve", "--param-rk=0", "--prout-type=1", B.sd)
