@@ -83,7 +83,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 DAEMON_OBJECTS := $(call objects,$(DAEMON_SOURCES))
 CLIENT_OBJECTS := $(call objects,$(CLIENT_SOURCES) $(SHARED_SOURCES))
 # The fake back end takes the place of the real ones.
-FAKE_OBJECTS := $(filter-out $(BUILD)/obj/src/device/backend-scsi.o \
+FAKE_OBJECTS := $(filter-out $(BUILD)/obj/src/device/backend-raw.o \
 	$(BUILD)/obj/src/multipath/backend-multipath.o,$(DAEMON_OBJECTS)) \
 	$(call objects,$(wildcard tests/fake/*.c))
 MODULE_OBJECTS := $(filter-out $(BUILD)/obj/src/main.o,$(DAEMON_OBJECTS))

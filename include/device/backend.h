@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "device/command.h"
-#include "device/sysfs.h"
+#include "device/device.h"
 
 struct Backend {
 	const char *name;
@@ -34,7 +34,7 @@ struct Backend {
 	void (*execute)(Command *command, int64_t deadline);
 };
 
-extern const Backend backend_scsi;
+extern const Backend backend_raw;
 extern const Backend backend_multipath;
 
 /* Answers a command for a device of this kind, which the back end that claimed

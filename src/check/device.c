@@ -17,8 +17,8 @@
 
 #include "base/fd.h"
 #include "device/command.h"
-#include "device/scsi-send.h"
-#include "device/sysfs.h"
+#include "device/device.h"
+#include "device/sg-io.h"
 #include "multipath/broker/privileged.h"
 #include "multipathd.h"
 
@@ -46,7 +46,7 @@ static Command *read_keys(int fd)
 
 	g_assert(scsi_pr_cdb_get(cdb, &pr));
 	command = command_new(cdb, &pr, fd);
-	scsi_send(command, g_get_monotonic_time() + PATIENCE);
+	sg_io_send(command, g_get_monotonic_time() + PATIENCE);
 	return command;
 }
 
@@ -147,7 +147,8 @@ static void check_disk(Check *check, const Device *device)
 			  device->node, map, map);
 		return;
 	}
-	check_ok("%s: is a whole SCSI device (%s)", device->node, device->name);
+	check_ok("%s: is %s (%s)", device->node, device_kind_text(DEVICE_SCSI),
+		 device->name);
 	check_scsi(check, device);
 }
 
@@ -231,21 +232,8 @@ static void check_map(Check *check, const Device *device)
 
 static void check_kind(Check *check, const Device *device)
 {
-	static const char *const remedies[] = {
-		[DEVICE_PARTITION] = "is a partition; give the guest the whole "
-				     "disk",
-		[DEVICE_VOLUME] = "is a device-mapper volume or a partition of "
-				  "a map; give the guest the whole disk or "
-				  "map that it is on",
-		[DEVICE_OTHER] = "is no SCSI disk nor an sg node; give the "
-				 "guest a disk or LUN of SCSI (NVMe and virtio "
-				 "disks are none), or a multipath map of such",
-		[DEVICE_UNKNOWN] = "is not in /sys: it has been removed, or "
-				   "/sys is not the host's; rescan, or mount "
-				   "/sys",
-	};
-	DeviceKind kind = sysfs_device_kind(SYSFS, device->block, device->major,
-					    device->minor);
+	DeviceKind kind =
+		device_kind(SYSFS, device->block, device->major, device->minor);
 
 	/* Tapes and bsg nodes are SCSI's, too. */
 	if (!device->block && device->major != SCSI_GENERIC_MAJOR)
@@ -255,7 +243,8 @@ static void check_kind(Check *check, const Device *device)
 	else if (kind == DEVICE_MULTIPATH)
 		check_map(check, device);
 	else
-		check_fix(check, "%s: %s", device->node, remedies[kind]);
+		check_fix(check, "%s: is %s", device->node,
+			  device_kind_text(kind));
 }
 
 void check_device(Check *check, const char *node)
@@ -275,13 +264,13 @@ void check_device(Check *check, const char *node)
 	}
 	device.block = S_ISBLK(status.st_mode);
 	if (!device.block && !S_ISCHR(status.st_mode)) {
-		check_fix(check, "%s: is no device; give the guest a SCSI disk",
-			  node);
+		check_fix(check, "%s: is %s; give the guest a SCSI disk", node,
+			  device_file_text(status.st_mode));
 		return;
 	}
 	device.major = major(status.st_rdev);
 	device.minor = minor(status.st_rdev);
-	sysfs_device_name(SYSFS, device.block, device.major, device.minor,
-			  device.name);
+	device_name(SYSFS, device.block, device.major, device.minor,
+		    device.name);
 	check_kind(check, &device);
 }

@@ -10,11 +10,10 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 static const Backend *const backends[] = {
 	&backend_multipath,
-	&backend_scsi,
+	&backend_raw,
 };
 
 uint64_t backend_capabilities(void)
@@ -26,32 +25,10 @@ uint64_t backend_capabilities(void)
 	return capabilities;
 }
 
-static const char *kind_name(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return "a regular file";
-	case S_IFDIR:
-		return "a directory";
-	case S_IFIFO:
-		return "a pipe";
-	case S_IFSOCK:
-		return "a socket";
-	case S_IFLNK:
-		return "a symbolic link";
-	case S_IFBLK:
-		return "a block device that no back end knows";
-	case S_IFCHR:
-		return "a character device other than a SCSI generic node";
-	default:
-		return "an anonymous file";
-	}
-}
-
 /* PERSISTENT RESERVE OUT changes the device, so its descriptor must be
  * writable; the kernel does not check that of a privileged process. An O_PATH
  * descriptor counts as open for reading. */
-static bool access_suffices(Command *command)
+static bool backend_may_access(Command *command)
 {
 	int flags;
 
@@ -79,7 +56,7 @@ bool backend_select(Command *command)
 	command->block = S_ISBLK(status.stx_mode);
 	command->major = status.stx_rdev_major;
 	command->minor = status.stx_rdev_minor;
-	if (!access_suffices(command))
+	if (!backend_may_access(command))
 		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(backends); i++) {
 		command->backend = backends[i];
@@ -88,35 +65,26 @@ bool backend_select(Command *command)
 	}
 	command->backend = NULL;
 	command_refuse(command, FAILURE_NO_SCSI_DEVICE, "the descriptor is %s",
-		       kind_name(status.stx_mode));
+		       device_file_text(status.stx_mode));
 	return false;
+}
+
+/* What is refused for good, as the device itself would refuse it. */
+static Failure backend_failure(DeviceKind kind)
+{
+	return kind == DEVICE_PARTITION || kind == DEVICE_VOLUME
+		       ? FAILURE_NOT_SUPPORTED
+		       : FAILURE_NO_SCSI_DEVICE;
 }
 
 void backend_refuse_kind(Command *command, DeviceKind kind)
 {
-	static const struct {
-		Failure failure;
-		const char *reason;
-	} refusals[] = {
-		/* The two that are served, where a back end did not expect
-		 * them: the device number was given to another meanwhile. */
-		[DEVICE_SCSI] = { FAILURE_NO_SCSI_DEVICE,
-				  "it has become another device" },
-		[DEVICE_MULTIPATH] = { FAILURE_NO_SCSI_DEVICE,
-				       "it has become another device" },
-		[DEVICE_PARTITION] = { FAILURE_NOT_SUPPORTED,
-				       "it is a partition; give the guest the "
-				       "whole disk" },
-		[DEVICE_VOLUME] = { FAILURE_NOT_SUPPORTED,
-				    "it is a device-mapper volume; give the "
-				    "guest the whole disk" },
-		[DEVICE_OTHER] = { FAILURE_NO_SCSI_DEVICE,
-				   "it is not a SCSI device" },
-		[DEVICE_UNKNOWN] = { FAILURE_NO_SCSI_DEVICE,
-				     "it is not in /sys/dev; was it deleted, "
-				     "or is sysfs not mounted?" },
-	};
-
-	command_refuse(command, refusals[kind].failure, "%s",
-		       refusals[kind].reason);
+	/* The two that are served, where a back end did not expect them: the
+	 * device number was given to another device meanwhile. */
+	if (kind == DEVICE_SCSI || kind == DEVICE_MULTIPATH)
+		command_refuse(command, FAILURE_NO_SCSI_DEVICE,
+			       "it has become another device");
+	else
+		command_refuse(command, backend_failure(kind), "it is %s",
+			       device_kind_text(kind));
 }

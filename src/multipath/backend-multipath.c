@@ -15,8 +15,8 @@
 #include "base/log.h"
 #include "base/plural.h"
 #include "device/backend.h"
-#include "device/scsi-send.h"
-#include "device/sysfs.h"
+#include "device/device.h"
+#include "device/sg-io.h"
 #include "multipath/broker/broker.h"
 #include "multipath/host/map-record.h"
 #include "multipath/policy/policy.h"
@@ -154,8 +154,8 @@ static void send_down(void *data, const MapPath *path, size_t others, bool must,
 		return;
 	/* A path that does not answer leaves the others their share. */
 	now = g_get_monotonic_time();
-	scsi_send(attempt,
-		  now + multipath_share(e->deadline - now, others, must));
+	sg_io_send(attempt,
+		   now + multipath_share(e->deadline - now, others, must));
 	fd_clear(&attempt->fd);
 	name_path(attempt, path);
 }
@@ -236,8 +236,8 @@ static void execute_on_map(Command *command, int64_t deadline)
 
 static void multipath_back_end_execute(Command *command, int64_t deadline)
 {
-	DeviceKind kind = sysfs_device_kind("/sys", command->block,
-					    command->major, command->minor);
+	DeviceKind kind = device_kind("/sys", command->block, command->major,
+				      command->minor);
 
 	if (kind == DEVICE_MULTIPATH)
 		execute_on_map(command, deadline);

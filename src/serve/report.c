@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/plural.h"
 #include "base/thread.h"
-#include "device/sysfs.h"
+#include "device/device.h"
 
 #define SECOND ((int64_t)1000 * 1000)
 
@@ -76,8 +76,8 @@ static void add_device(Record *record, const Command *command)
 		g_string_append(record->text, " on no device");
 		return;
 	}
-	sysfs_device_name("/sys", command->block, command->major,
-			  command->minor, name);
+	device_name("/sys", command->block, command->major, command->minor,
+		    name);
 	g_string_append_printf(record->text, " on %s (%u:%u)",
 			       *name ? name : "a device that is gone",
 			       command->major, command->minor);

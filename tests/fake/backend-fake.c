@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "device/backend.h"
-#include "device/sg-result.h"
+#include "device/sg-io.h"
 
 #define SCRIPT_MAX (3 * WIRE_DATA_MAX)
 
@@ -114,10 +114,10 @@ static void fake_execute(Command *command, int64_t deadline)
 	io.resid = (int)number(script, "resid=",
 			       io.dxfer_len - number(script, "transferred=",
 						     (unsigned long)payload));
-	sg_result_answer(command, &io);
+	sg_io_answer(command, &io);
 }
 
-const Backend backend_scsi = {
+const Backend backend_raw = {
 	.name = "fake",
 	.threads = 4,
 	.claims = fake_claims,

@@ -116,7 +116,7 @@ static bool claims(mode_t mode, unsigned int major, unsigned int minor,
 				.stx_rdev_major = major,
 				.stx_rdev_minor = minor };
 
-	return backend_scsi.claims(&status, ret_key);
+	return backend_raw.claims(&status, ret_key);
 }
 
 static void test_claims(void)

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "device/sysfs.h"
+#include "device/device.h"
 
 /* More paths than this are not looked at; dm-multipath's users have 2 to 32. */
 #define MAP_PATHS_MAX 64

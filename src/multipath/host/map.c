@@ -68,7 +68,7 @@ static bool path_read(const char *root, int slaves, const char *name,
 	if (directory < 0 || strlen(name) >= sizeof(ret_path->name) ||
 	    !number_read(directory, ret_path) ||
 	    !host_read(directory, ret_path) ||
-	    sysfs_device_kind(root, true, ret_path->major, ret_path->minor) !=
+	    device_kind(root, true, ret_path->major, ret_path->minor) !=
 		    DEVICE_SCSI)
 		return false;
 	g_strlcpy(ret_path->name, name, sizeof(ret_path->name));
@@ -131,7 +131,7 @@ bool map_read(const char *root, unsigned int major, unsigned int minor,
 	DIR *slaves;
 
 	*ret_map = (Map) { 0 };
-	sysfs_device_name(root, true, major, minor, ret_map->name);
+	device_name(root, true, major, minor, ret_map->name);
 	if (directory < 0 || !ret_map->name[0] ||
 	    !attribute_read(directory, "dm/uuid", ret_map->uuid,
 			    sizeof(ret_map->uuid)) ||

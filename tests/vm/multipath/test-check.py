@@ -119,7 +119,7 @@ def _():
         is_found("volume", "whole disk", arguments=[volume])
     finally:
         rig.remove_map("part")
-    is_found("no SCSI disk", arguments=["/dev/null"])
+    is_found("not a SCSI device", arguments=["/dev/null"])
 
 
 @test("a disk that is registered by others and reserved is ready")

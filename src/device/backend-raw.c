@@ -11,12 +11,12 @@
 #include <sys/sysmacros.h>
 
 #include "device/backend.h"
-#include "device/scsi-send.h"
-#include "device/sysfs.h"
+#include "device/device.h"
+#include "device/sg-io.h"
 
 #define SCSI_GENERIC_MAJOR 21
 
-static bool scsi_claims(const struct statx *status, uint64_t *ret_queue_key)
+static bool raw_claims(const struct statx *status, uint64_t *ret_queue_key)
 {
 	bool block = S_ISBLK(status->stx_mode);
 
@@ -30,10 +30,10 @@ static bool scsi_claims(const struct statx *status, uint64_t *ret_queue_key)
 }
 
 /* Asks sysfs, which costs more than the command itself. */
-static bool prove_whole_device(Command *command)
+static bool raw_prove(Command *command)
 {
-	DeviceKind kind = sysfs_device_kind("/sys", command->block,
-					    command->major, command->minor);
+	DeviceKind kind = device_kind("/sys", command->block, command->major,
+				      command->minor);
 
 	if (kind == DEVICE_SCSI)
 		return true;
@@ -45,18 +45,18 @@ static bool prove_whole_device(Command *command)
  * uses a number twice, so the pair of device number and disk sequence number
  * means the same node for good: a device number alone may go to another disk.
  * Thread-local, as it spares a lock. */
-#define PROOFS 8
+#define RAW_PROOFS 8
 
-typedef struct Proof {
+typedef struct RawProof {
 	uint64_t queue_key; /* has the device number in it */
 	uint64_t disk;      /* BLKGETDISKSEQ; 0: no proof */
-} Proof;
+} RawProof;
 
-static _Thread_local Proof proofs[PROOFS];
+static _Thread_local RawProof raw_proofs[RAW_PROOFS];
 
-static bool is_whole_device(Command *command)
+static bool raw_is_whole(Command *command)
 {
-	Proof *proof = &proofs[command->minor / 16 % PROOFS];
+	RawProof *proof = &raw_proofs[command->minor / 16 % RAW_PROOFS];
 	uint64_t disk = 0;
 
 	/* Kernels before 5.15, and SCSI generic nodes, have no such number. */
@@ -65,22 +65,22 @@ static bool is_whole_device(Command *command)
 	if (disk && proof->disk == disk &&
 	    proof->queue_key == command->queue_key)
 		return true;
-	if (!prove_whole_device(command))
+	if (!raw_prove(command))
 		return false;
-	*proof = (Proof) { command->queue_key, disk };
+	*proof = (RawProof) { command->queue_key, disk };
 	return true;
 }
 
-static void scsi_execute(Command *command, int64_t deadline)
+static void raw_execute(Command *command, int64_t deadline)
 {
-	if (is_whole_device(command))
-		scsi_send(command, deadline);
+	if (raw_is_whole(command))
+		sg_io_send(command, deadline);
 }
 
-const Backend backend_scsi = {
-	.name = "scsi",
+const Backend backend_raw = {
+	.name = "raw",
 	.capabilities = UINT64_C(1) << CAP_SYS_RAWIO,
 	.threads = 4,
-	.claims = scsi_claims,
-	.execute = scsi_execute,
+	.claims = raw_claims,
+	.execute = raw_execute,
 };

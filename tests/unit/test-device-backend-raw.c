@@ -56,8 +56,7 @@ static void assert_refused(bool block, unsigned int major, unsigned int minor,
 	Command *command = command_of(block, major, minor);
 
 	sent = 0;
-	backend_scsi.execute(command,
-			     g_get_monotonic_time() + (gint64)60000000);
+	backend_raw.execute(command, g_get_monotonic_time() + (gint64)60000000);
 	g_assert_cmpuint(sent, ==, 0);
 	g_assert_cmpint(command->failure, ==, FAILURE_NO_SCSI_DEVICE);
 	g_assert_cmphex(command->reply.status, ==, SCSI_CHECK_CONDITION);
@@ -94,7 +93,7 @@ static bool claims(mode_t mode, unsigned int major)
 				.stx_rdev_minor = 3 };
 	uint64_t key = 0;
 
-	return backend_scsi.claims(&status, &key);
+	return backend_raw.claims(&status, &key);
 }
 
 /* Any block device, as dm and NVMe get reasons of their own; no other
@@ -120,7 +119,7 @@ static void test_queue_keys(void)
 					.stx_rdev_major = 21,
 					.stx_rdev_minor = i >> 1 };
 
-		g_assert_true(backend_scsi.claims(&status, &keys[i]));
+		g_assert_true(backend_raw.claims(&status, &keys[i]));
 		for (unsigned int j = 0; j < i; j++)
 			g_assert_cmpuint(keys[i], !=, keys[j]);
 	}
@@ -129,9 +128,9 @@ static void test_queue_keys(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/backend-scsi/unknown", test_unknown);
-	g_test_add_func("/backend-scsi/other", test_other);
-	g_test_add_func("/backend-scsi/claims", test_claims);
-	g_test_add_func("/backend-scsi/queue-keys", test_queue_keys);
+	g_test_add_func("/backend-raw/unknown", test_unknown);
+	g_test_add_func("/backend-raw/other", test_other);
+	g_test_add_func("/backend-raw/claims", test_claims);
+	g_test_add_func("/backend-raw/queue-keys", test_queue_keys);
 	return g_test_run();
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What SG_IO can report, as tuples, and the answer to each. Among them the
- * tuples of older kernels, which report the device's word and a host status
- * together.
+ * What SG_IO is given: the buffer, its direction, and the time. And what it can
+ * report, as tuples, and the answer to each; among them the tuples of older
+ * kernels, which report the device's word and a host status together.
  */
-#include "device/sg-result.h"
+#include "device/sg-io.h"
 
 #include <limits.h>
 
@@ -69,7 +69,7 @@ static void test_results(void)
 				   .sbp = sense };
 
 		g_test_message("%s", this->name);
-		sg_result_answer(command, &io);
+		sg_io_answer(command, &io);
 		g_assert_cmphex(command->reply.status, ==, this->answer);
 		g_assert_true((command->failure != FAILURE_NONE) == this->own);
 		g_assert_cmpuint(command->reply.size, ==,
@@ -97,7 +97,7 @@ static void test_never_good(void)
 			bool good = host == 0 && ((driver & 0xf) == 0 ||
 						  (driver & 0xf) == 8);
 
-			sg_result_answer(command, &io);
+			sg_io_answer(command, &io);
 			g_assert_true((command->reply.status == SCSI_GOOD) ==
 				      good);
 		}
@@ -119,7 +119,7 @@ static void test_status_wins(void)
 					   .sb_len_wr = 18,
 					   .sbp = sense };
 
-			sg_result_answer(command, &io);
+			sg_io_answer(command, &io);
 			g_assert_cmphex(command->reply.status, ==, status);
 			g_assert_cmpint(command->failure, ==, FAILURE_NONE);
 			g_assert_cmphex(command->reply.sense[2], ==, 0x06);
@@ -161,7 +161,7 @@ static void test_sizes(void)
 				   .sbp = sense };
 
 		g_test_message("case %zu", i);
-		sg_result_answer(command, &io);
+		sg_io_answer(command, &io);
 		g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
 		g_assert_cmpuint(command->reply.size, ==, cases[i].size);
 		command_free(command);
@@ -174,14 +174,14 @@ static void test_no_payload(void)
 	sg_io_hdr_t io = { .dxfer_len = 24, .sbp = sense };
 	Command *command = command_of(0x5f, 24);
 
-	sg_result_answer(command, &io);
+	sg_io_answer(command, &io);
 	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
 	g_assert_cmpuint(command->reply.size, ==, 0);
 	command_free(command);
 
 	command = command_of(0x5e, 24);
 	io.status = SCSI_CHECK_CONDITION;
-	sg_result_answer(command, &io);
+	sg_io_answer(command, &io);
 	g_assert_cmpuint(command->reply.size, ==, 0);
 	command_free(command);
 }
@@ -200,7 +200,7 @@ static void test_sense(void)
 				   .sbp = sense };
 		size_t size = MIN(lengths[i], WIRE_SENSE_SIZE);
 
-		sg_result_answer(command, &io);
+		sg_io_answer(command, &io);
 		g_assert_cmpmem(command->reply.sense, size, sense, size);
 		for (size_t j = size; j < WIRE_SENSE_SIZE; j++)
 			g_assert_cmphex(command->reply.sense[j], ==, 0);
@@ -214,22 +214,90 @@ static void test_check_condition_without_sense(void)
 	sg_io_hdr_t io = { .status = SCSI_CHECK_CONDITION, .sbp = sense };
 	Command *command = command_of(0x5e, 64);
 
-	sg_result_answer(command, &io);
+	sg_io_answer(command, &io);
 	assert_sense(command->reply.sense, WIRE_SENSE_SIZE,
 		     (ScsiSense) { SCSI_SENSE_NO_SENSE });
 	command_free(command);
 }
 
+typedef struct FillCase {
+	uint8_t opcode;
+	uint32_t length;
+	unsigned int transfer;
+	int direction;
+} FillCase;
+
+static void test_fill(void)
+{
+	static const FillCase cases[] = {
+		/* IN: the whole buffer, whatever was asked for. */
+		{ SCSI_PERSISTENT_RESERVE_IN, 0, WIRE_DATA_MAX,
+		  SG_DXFER_FROM_DEV },
+		{ SCSI_PERSISTENT_RESERVE_IN, 8, WIRE_DATA_MAX,
+		  SG_DXFER_FROM_DEV },
+		{ SCSI_PERSISTENT_RESERVE_IN, WIRE_DATA_MAX, WIRE_DATA_MAX,
+		  SG_DXFER_FROM_DEV },
+		/* OUT: exactly the parameter list. */
+		{ SCSI_PERSISTENT_RESERVE_OUT, 24, 24, SG_DXFER_TO_DEV },
+		{ SCSI_PERSISTENT_RESERVE_OUT, 1, 1, SG_DXFER_TO_DEV },
+		{ SCSI_PERSISTENT_RESERVE_OUT, 0, 0, SG_DXFER_NONE },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		const FillCase *c = &cases[i];
+		uint8_t cdb[WIRE_CDB_SIZE] = { c->opcode };
+		ScsiPrCdb pr = { .opcode = c->opcode, .length = c->length };
+		Command *command = command_new(cdb, &pr, -1);
+		uint8_t sense[WIRE_SENSE_SIZE];
+		sg_io_hdr_t io;
+
+		sg_io_fill(command, sense, &io);
+		g_assert_cmpint(io.interface_id, ==, 'S');
+		g_assert_true(io.cmdp == command->cdb);
+		g_assert_cmpint(io.cmd_len, ==, 10);
+		g_assert_true(io.dxferp == command->data);
+		g_assert_cmpuint(io.dxfer_len, ==, c->transfer);
+		g_assert_cmpint(io.dxfer_direction, ==, c->direction);
+		g_assert_true(io.sbp == sense);
+		g_assert_cmpint(io.mx_sb_len, ==, WIRE_SENSE_SIZE);
+		command_free(command);
+	}
+}
+
+static void test_timeout(void)
+{
+	static const struct {
+		int64_t left_us;
+		unsigned int timeout_ms;
+	} cases[] = {
+		{ 25000000, 24500 },
+		{ 2000000, 1500 },
+		{ 1500000, 1000 },
+		{ 1499000, 1000 },
+		{ 100000, 1000 },
+		{ 99999, 0 },
+		{ 0, 0 },
+		{ -1, 0 },
+		{ INT64_MIN, 0 },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+		g_assert_cmpuint(sg_io_timeout_ms(cases[i].left_us), ==,
+				 cases[i].timeout_ms);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/sg-result/results", test_results);
-	g_test_add_func("/sg-result/never-good", test_never_good);
-	g_test_add_func("/sg-result/status-wins", test_status_wins);
-	g_test_add_func("/sg-result/sizes", test_sizes);
-	g_test_add_func("/sg-result/no-payload", test_no_payload);
-	g_test_add_func("/sg-result/sense", test_sense);
-	g_test_add_func("/sg-result/check-condition-without-sense",
+	g_test_add_func("/sg-io/fill", test_fill);
+	g_test_add_func("/sg-io/timeout", test_timeout);
+	g_test_add_func("/sg-io/answer/results", test_results);
+	g_test_add_func("/sg-io/answer/never-good", test_never_good);
+	g_test_add_func("/sg-io/answer/status-wins", test_status_wins);
+	g_test_add_func("/sg-io/answer/sizes", test_sizes);
+	g_test_add_func("/sg-io/answer/no-payload", test_no_payload);
+	g_test_add_func("/sg-io/answer/sense", test_sense);
+	g_test_add_func("/sg-io/answer/check-condition-without-sense",
 			test_check_condition_without_sense);
 	return g_test_run();
 }

@@ -3,7 +3,7 @@
  * Device kinds told from small trees that are laid out like the kernel's:
  * links from dev/block to where a device hangs, and its attributes there.
  */
-#include "device/sysfs.h"
+#include "device/device.h"
 
 #include "testing.h"
 
@@ -139,8 +139,8 @@ static void test_kinds(void)
 		const KindCase *this = &kind_cases[i];
 
 		g_test_message("%u:%u", this->major, this->minor);
-		g_assert_cmpint(sysfs_device_kind(root, this->block,
-						  this->major, this->minor),
+		g_assert_cmpint(device_kind(root, this->block, this->major,
+					    this->minor),
 				==, this->kind);
 	}
 	directory_remove(root);
@@ -156,8 +156,7 @@ static void test_names(void)
 		const KindCase *this = &kind_cases[i];
 
 		memset(name, 'x', sizeof(name));
-		sysfs_device_name(root, this->block, this->major, this->minor,
-				  name);
+		device_name(root, this->block, this->major, this->minor, name);
 		g_assert_cmpstr(name, ==, this->name);
 	}
 	directory_remove(root);
@@ -175,7 +174,7 @@ static void test_long_name(void)
 
 	root = directory_new();
 	make_link("dev/block/8:0", target);
-	sysfs_device_name(root, true, 8, 0, room.name);
+	device_name(root, true, 8, 0, room.name);
 	g_assert_cmpuint(strlen(room.name), ==, DEVICE_NAME_SIZE - 1);
 	g_assert_cmpint(room.behind, ==, 'b');
 	directory_remove(root);
@@ -186,18 +185,46 @@ static void test_no_sysfs(void)
 {
 	char name[DEVICE_NAME_SIZE] = "x";
 
-	g_assert_cmpint(sysfs_device_kind("/nonexistent", true, 8, 0), ==,
+	g_assert_cmpint(device_kind("/nonexistent", true, 8, 0), ==,
 			DEVICE_UNKNOWN);
-	sysfs_device_name("/nonexistent", true, 8, 0, name);
+	device_name("/nonexistent", true, 8, 0, name);
 	g_assert_cmpstr(name, ==, "");
+}
+
+/* Each fits into the reason of an answer, behind "it is ". */
+static void test_texts(void)
+{
+	for (DeviceKind i = 0; i < DEVICE_KIND_COUNT; i++) {
+		const char *text = device_kind_text(i);
+
+		g_assert_cmpuint(strlen(text), >, 0);
+		g_assert_cmpuint(strlen(text), <=, 150);
+		g_assert_false(g_str_has_prefix(text, "is "));
+	}
+}
+
+static void test_file_texts(void)
+{
+	static const mode_t modes[] = { S_IFREG, S_IFDIR, S_IFIFO, S_IFSOCK,
+					S_IFLNK, S_IFBLK, S_IFCHR, 0 };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+		const char *text = device_file_text(modes[i] | 0644);
+
+		g_assert_true(g_str_has_prefix(text, "a"));
+		for (size_t j = 0; j < i; j++)
+			g_assert_cmpstr(device_file_text(modes[j]), !=, text);
+	}
 }
 
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/sysfs/kinds", test_kinds);
-	g_test_add_func("/sysfs/names", test_names);
-	g_test_add_func("/sysfs/long-name", test_long_name);
-	g_test_add_func("/sysfs/no-sysfs", test_no_sysfs);
+	g_test_add_func("/device/kinds", test_kinds);
+	g_test_add_func("/device/names", test_names);
+	g_test_add_func("/device/long-name", test_long_name);
+	g_test_add_func("/device/no-sysfs", test_no_sysfs);
+	g_test_add_func("/device/texts", test_texts);
+	g_test_add_func("/device/file-texts", test_file_texts);
 	return g_test_run();
 }

@@ -3,7 +3,7 @@
  * Whatever a driver reports, the answer is one that QEMU survives: GOOD only
  * where everything is, and never more bytes than were asked for.
  */
-#include "device/sg-result.h"
+#include "device/sg-io.h"
 #include "fuzz.h"
 
 static bool is_good(const sg_io_hdr_t *io)
@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	io.sbp = sense;
 
 	command = command_new(cdb, &pr, -1);
-	sg_result_answer(command, &io);
+	sg_io_answer(command, &io);
 	assert_answer(command, &io);
 	command_free(command);
 	return 0;
