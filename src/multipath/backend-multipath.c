@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * dm-multipath maps: the world that the policy in policy.c acts upon. The
+ * dm-multipath maps: the world that the policy in policy/ acts upon. The
  * hard rule: nothing is ever sent through the map itself, which would pick any
  * path, hang where there is none, and refuse while it is suspended.
  */
@@ -19,21 +19,19 @@
 #include "device/sg-io.h"
 #include "multipath/broker/broker.h"
 #include "multipath/host/map-record.h"
-#include "multipath/policy/policy.h"
+#include "multipath/policy/execute.h"
 
-/* multipathd's answer is waited for at most, and at least, so many
- * milliseconds: even past the deadline it has to get the old key back. In
- * between half of what is left, so that there is time to say that it is silent.
- */
-#define TELL_MAX 5000
-#define TELL_MIN 1000
+/* multipathd's answer is waited for at most, and at least, so long: even past
+ * the deadline it has to get the old key back. In between half of what is left,
+ * so that there is time to say that it is silent. */
+#define TELL_MAX_MS 5000
+#define TELL_MIN_MS 1000
 
 /* One command on one map. */
 typedef struct Execution {
 	Command *command;
 	int64_t deadline;
-	Map map;     /* as it was read last */
-	bool nobody; /* can do what needs uid 0 */
+	Map map; /* as it was read last */
 } Execution;
 
 static bool is_scsi_major(unsigned int major)
@@ -56,29 +54,30 @@ static bool multipath_claims(const struct statx *status,
 	return true;
 }
 
-static int64_t milliseconds_left(const Execution *e)
+static int64_t left_ms(const Execution *e)
 {
 	return (e->deadline - g_get_monotonic_time()) / 1000;
 }
 
-static int call(Execution *e, const PrivilegedRequest *request,
+static int call(const Execution *e, const PrivilegedRequest *request,
 		PrivilegedReply *ret_reply)
 {
 	int fd = -1;
 
 	broker_call(request, e->command->fd, ret_reply, &fd);
-	e->nobody = ret_reply->error == EOPNOTSUPP;
 	return fd;
 }
 
-static bool read_map(void *data, Map *ret_map)
+static const Map *read_map(void *data)
 {
 	Execution *e = data;
+	Map map;
 
-	if (!map_read("/sys", e->command->major, e->command->minor, ret_map))
-		return false;
-	e->map = *ret_map;
-	return true;
+	/* Warnings need its name also if it has gone. */
+	if (!map_read("/sys", e->command->major, e->command->minor, &map))
+		return NULL;
+	e->map = map;
+	return &e->map;
 }
 
 /* With the remedy, where there is one. */
@@ -104,12 +103,12 @@ static const char *error_text(int error)
 	}
 }
 
-static int open_path(Execution *e, const MapPath *path, int64_t share,
+static int open_path(const Execution *e, const MapPath *path, int64_t time_us,
 		     Command *attempt)
 {
 	PrivilegedRequest request = {
 		.action = PRIVILEGED_OPEN_PATH,
-		.timeout = (uint32_t)(MAX(share, 0) / 1000),
+		.timeout = (uint32_t)(MAX(time_us, 0) / 1000),
 		.major = path->major,
 		.minor = path->minor,
 	};
@@ -137,25 +136,25 @@ static void name_path(Command *attempt, const MapPath *path)
 		   path->name, reason);
 }
 
-static void send_down(void *data, const MapPath *path, size_t others, bool must,
+static void send_down(void *data, const MapPath *path, Send send,
 		      Command *attempt)
 {
-	Execution *e = data;
-	int64_t now = g_get_monotonic_time();
+	const Execution *e = data;
+	int64_t now_us = g_get_monotonic_time();
 
 	attempt->block = true;
 	attempt->major = path->major;
 	attempt->minor = path->minor;
 	/* open() waits while the path's host is in error recovery. */
-	attempt->fd = open_path(
-		e, path, multipath_share(e->deadline - now, others, must),
-		attempt);
+	attempt->fd = open_path(e, path,
+				multipath_time_us(e->deadline - now_us, send),
+				attempt);
 	if (attempt->fd < 0)
 		return;
 	/* A path that does not answer leaves the others their share. */
-	now = g_get_monotonic_time();
+	now_us = g_get_monotonic_time();
 	sg_io_send(attempt,
-		   now + multipath_share(e->deadline - now, others, must));
+		   now_us + multipath_time_us(e->deadline - now_us, send));
 	fd_clear(&attempt->fd);
 	name_path(attempt, path);
 }
@@ -185,8 +184,8 @@ static MultipathdAnswer tell(void *data, MultipathdVerb verb, uint64_t key,
 	Execution *e = data;
 	PrivilegedRequest request = {
 		.action = verb,
-		.timeout = (uint32_t)CLAMP(milliseconds_left(e) / 2, TELL_MIN,
-					   TELL_MAX),
+		.timeout = (uint32_t)CLAMP(left_ms(e) / 2, TELL_MIN_MS,
+					   TELL_MAX_MS),
 		.key = key,
 		.aptpl = aptpl,
 	};
@@ -228,10 +227,6 @@ static void execute_on_map(Command *command, int64_t deadline)
 	};
 
 	multipath_execute(command, &world);
-	/* Then nothing has been done. */
-	if (e.nobody)
-		command_refuse(command, FAILURE_NOT_SUPPORTED, "%s",
-			       broker_refusal());
 }
 
 static void multipath_back_end_execute(Command *command, int64_t deadline)
@@ -239,10 +234,13 @@ static void multipath_back_end_execute(Command *command, int64_t deadline)
 	DeviceKind kind = device_kind("/sys", command->block, command->major,
 				      command->minor);
 
-	if (kind == DEVICE_MULTIPATH)
-		execute_on_map(command, deadline);
-	else
+	if (kind != DEVICE_MULTIPATH)
 		backend_refuse_kind(command, kind);
+	else if (!broker_is_available())
+		command_refuse(command, FAILURE_NOT_SUPPORTED, "%s",
+			       broker_refusal());
+	else
+		execute_on_map(command, deadline);
 }
 
 const Backend backend_multipath = {

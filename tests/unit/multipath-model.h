@@ -9,8 +9,7 @@
 #define MULTIPATH_MODEL_H
 
 #include "base/bytes.h"
-#include "multipath/policy/policy.h"
-#include "multipath/policy/step.h"
+#include "multipath/policy/execute.h"
 #include "testing.h"
 
 #define OURS    3
@@ -55,6 +54,7 @@ typedef struct Model {
 	const char *lost_after; /* one of these is done, and its answer lost */
 	const char *dies_after; /* the path that has done one is dead then */
 
+	Map map; /* as it was read last */
 	Hold record;
 	GString *trace;
 	GString *warnings;
@@ -313,14 +313,14 @@ static void model_strike(Model *m, unsigned int nexus, Command *attempt)
 	m->late |= model_just_did(attempt, m->late_after);
 }
 
-static void model_send(void *data, const MapPath *path, size_t others,
-		       bool must, Command *attempt)
+static void model_send(void *data, const MapPath *path, Send send,
+		       Command *attempt)
 {
 	Model *m = data;
 	unsigned int nexus = path->minor;
 
-	g_string_append_printf(m->shares, "%s%zu", path->name, others);
-	if (m->late && !must) {
+	g_string_append_printf(m->shares, "%s%zu", path->name, send.share);
+	if (m->late && !send.after_deadline) {
 		command_refuse(attempt, FAILURE_NOT_SENT, "too late");
 		return;
 	}
@@ -355,16 +355,16 @@ static void model_send(void *data, const MapPath *path, size_t others,
 	model_strike(m, nexus, attempt);
 }
 
-static bool model_read_map(void *data, Map *ret_map)
+static const Map *model_read_map(void *data)
 {
 	Model *m = data;
 	static const char *const names[OURS] = { "a", "b", "c" };
 
 	if (m->n_paths == (unsigned int)-1)
-		return false;
-	*ret_map = (Map) { .name = "dm-0", .n_paths = m->n_paths };
+		return NULL;
+	m->map = (Map) { .name = "dm-0", .n_paths = m->n_paths };
 	for (unsigned int i = 0; i < m->n_paths; i++) {
-		MapPath *path = &ret_map->paths[i];
+		MapPath *path = &m->map.paths[i];
 
 		*path = (MapPath) { .major = 8, .minor = i, .host = i / 2 };
 		g_strlcpy(path->name, names[i], sizeof(path->name));
@@ -375,7 +375,7 @@ static bool model_read_map(void *data, Map *ret_map)
 	for (unsigned int i = 0; m->revives && i < OURS; i++)
 		if (m->path[i] == OFFLINE)
 			m->path[i] = ALIVE;
-	return true;
+	return &m->map;
 }
 
 static MultipathdAnswer model_tell(void *data, MultipathdVerb verb,

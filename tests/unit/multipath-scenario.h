@@ -196,8 +196,8 @@ static void run_scenario(gconstpointer data)
 	model_deinit(&m);
 }
 
-static void scenarios_add(const char *group, const Scenario *scenarios,
-			  size_t count)
+static inline void scenarios_add(const char *group, const Scenario *scenarios,
+				 size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		g_autofree char *path = g_strdup_printf(

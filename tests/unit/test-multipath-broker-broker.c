@@ -34,12 +34,14 @@ static void test_nobody(void)
 	call();
 	g_assert_cmpint(reply.error, ==, EOPNOTSUPP);
 	g_assert_cmpint(opened, ==, -1);
+	g_assert_false(broker_is_available());
 	g_assert_nonnull(strstr(broker_refusal(), "started as root"));
 }
 
 static void test_not_started(void)
 {
 	broker_not_started("no luck");
+	g_assert_false(broker_is_available());
 	call();
 	g_assert_cmpint(reply.error, ==, EOPNOTSUPP);
 	g_assert_cmpstr(broker_refusal(), ==,
@@ -49,6 +51,7 @@ static void test_not_started(void)
 static void test_ourselves(void)
 {
 	broker_not_needed();
+	g_assert_true(broker_is_available());
 	call();
 	g_assert_cmpint(reply.error, ==, EINVAL);
 	g_assert_cmpint(opened, ==, -1);

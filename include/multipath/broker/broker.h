@@ -30,6 +30,10 @@ void broker_not_needed(void);
 /* Says that broker_start() failed, and why. */
 void broker_not_started(const char *reason);
 
+/* Whether anybody executes requests: the broker, though it may have died, or
+ * this process. Constant once threads exist. */
+bool broker_is_available(void);
+
 /* Why nobody executes requests: a sentence for the log. */
 const char *broker_refusal(void);
 

@@ -133,6 +133,11 @@ void broker_not_started(const char *reason)
 		 "multipath maps are refused: %s", reason);
 }
 
+bool broker_is_available(void)
+{
+	return broker.executor != NOBODY;
+}
+
 const char *broker_refusal(void)
 {
 	return broker.refusal;

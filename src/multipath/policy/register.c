@@ -5,28 +5,27 @@
  * it registers the paths that come back, before they carry I/O; where the
  * device then refuses, multipathd gets the old key again.
  */
-#include "register.h"
-
 #include <glib.h>
 
-#include "fence.h"
-#include "key.h"
-#include "own.h"
-#include "read.h"
-#include "unregister.h"
+#include "actions.h"
+#include "ask-device.h"
+#include "fenced.h"
+#include "takeover.h"
+#include "tell-multipathd.h"
+#include "warn.h"
 
 /* ALL_TG_PT registers all ports of the target with the initiator port at
  * once: other paths of that host have the key. */
-static bool has_it_already(const Multipath *m, size_t i)
+static bool register_has_it(const Multipath *m, size_t i)
 {
 	for (size_t j = 0; j < i && m->parameters.all_tg_pt; j++)
-		if (m->outcome[j] == OUTCOME_GOOD &&
-		    m->map.paths[j].host == m->map.paths[i].host)
+		if (m->paths[j].outcome == OUTCOME_GOOD &&
+		    m->paths[j].is.host == m->paths[i].is.host)
 			return true;
 	return false;
 }
 
-static PrOut own_registration(const Multipath *m)
+static PrOut register_own(const Multipath *m)
 {
 	return (PrOut) {
 		.service_action = SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY,
@@ -35,68 +34,57 @@ static PrOut own_registration(const Multipath *m)
 	};
 }
 
-static Command *request(const Multipath *m, size_t i)
+static Command *register_request(const Multipath *m, size_t i)
 {
-	PrOut out = own_registration(m);
+	PrOut out = register_own(m);
 
-	if (has_it_already(m, i))
+	if (register_has_it(m, i))
 		return NULL;
 	/* SPEC_I_PT registers other initiators as well: once is enough. */
-	if (m->parameters.spec_i_pt &&
-	    multipath_count(m, OUTCOME_GOOD, NULL) > 0)
-		return multipath_own_request(m, &out);
-	return multipath_clients_request(m, i);
+	if (m->parameters.spec_i_pt && paths_count(m, OUTCOME_GOOD, NULL) > 0)
+		return paths_out_request(m, &out);
+	return paths_clients_request(m, i);
 }
 
-static Outcome join(Multipath *m, size_t i)
+static Outcome register_join(Multipath *m, size_t i)
 {
-	return multipath_join(m, i, m->parameters.service_action_key,
-			      m->parameters.aptpl);
+	return takeover_join(m, i, send_to_each,
+			     m->parameters.service_action_key,
+			     m->parameters.aptpl);
 }
 
 /* Paths that came back, or carry an older key of this host's, said conflict
  * where others took it. */
 static void register_rest(Multipath *m)
 {
-	for (size_t i = 0; i < m->map.n_paths; i++)
-		if (m->outcome[i] == OUTCOME_CONFLICT)
-			m->outcome[i] = join(m, i);
-}
-
-/* What the path said that is path `i` now. */
-static Outcome bring_along(Multipath *now, size_t i, const Multipath *m)
-{
-	size_t j;
-
-	if (!map_find(&m->map, &now->map.paths[i], &j))
-		return OUTCOME_UNREACHED;
-	g_strlcpy(now->reason[i], m->reason[j], sizeof(now->reason[i]));
-	return m->outcome[j];
+	for (size_t i = 0; i < m->n_paths; i++)
+		if (m->paths[i].outcome == OUTCOME_CONFLICT)
+			m->paths[i].outcome = register_join(m, i);
 }
 
 /* Paths that joined the map, or came back, while the others were registered and
  * multipathd did not know to register them yet; and those that were only busy.
  * One that took all of its time gets no more. */
-static void register_late(Multipath *m)
+static void register_late(Multipath *m, uint64_t old_key)
 {
-	Multipath now = *m;
+	bool is_there = paths_merge(m);
 
-	if (!m->world->read_map(m->world->data, &now.map)) {
-		for (size_t i = 0; i < m->map.n_paths; i++)
-			multipath_warn_unregistered(m, i, m->outcome[i]);
-		return;
-	}
-	for (size_t i = 0; i < now.map.n_paths; i++) {
-		Outcome outcome = bring_along(&now, i, m);
+	for (size_t i = 0; i < m->n_paths; i++) {
+		Path *path = &m->paths[i];
 
-		if (outcome != OUTCOME_GOOD && outcome != OUTCOME_UNKNOWN)
-			outcome = join(&now, i);
-		multipath_warn_unregistered(&now, i, outcome);
+		if (path->left)
+			continue;
+		if (is_there && path->outcome != OUTCOME_GOOD &&
+		    path->outcome != OUTCOME_UNKNOWN)
+			path->outcome = register_join(m, i);
+		warn_unregistered(m, path, path->outcome, old_key);
 	}
 }
 
-/* Takes a reservation over that a lost path holds under our old key. */
-static bool take_over(Multipath *m, size_t i, ScsiPrReservation *reservation)
+/* Takes a reservation over that a lost path holds under our old key; then no
+ * path has that key any more. */
+static bool register_take_over(Multipath *m, size_t i,
+			       ScsiPrReservation *reservation)
 {
 	const PrOut out = {
 		.service_action = SCSI_PR_OUT_PREEMPT,
@@ -104,20 +92,22 @@ static bool take_over(Multipath *m, size_t i, ScsiPrReservation *reservation)
 		.reservation_key = m->parameters.service_action_key,
 		.service_action_key = reservation->key,
 	};
-	Outcome outcome = multipath_do(m, i, &out);
+	Outcome outcome = paths_do(m, i, send_to_each, &out);
 
 	if (outcome == OUTCOME_GOOD)
 		reservation->key = out.reservation_key;
 	else if (outcome != OUTCOME_UNKNOWN ||
-		 !multipath_read_anywhere(m, reservation) ||
+		 !ask_device_reservation_anywhere(m, reservation) ||
 		 reservation->key != out.reservation_key)
 		return false;
-	m->old_key = 0; /* no path has it any more */
 	return true;
 }
 
-/* multipathd knows it best: with IGNORE the guest need not say it. */
-static uint64_t old_key(const Multipath *m, const MultipathdAnswer *before)
+/* By which key the device knows paths that the REGISTER does not reach; 0: by
+ * the new one, or by none. multipathd knows it best: with IGNORE the guest need
+ * not say it. */
+static uint64_t register_old_key(const Multipath *m,
+				 const MultipathdAnswer *before)
 {
 	uint64_t key = before->key;
 
@@ -128,117 +118,123 @@ static uint64_t old_key(const Multipath *m, const MultipathdAnswer *before)
 
 /* The reservation goes with the registration; on a path that is dead, or has
  * left the map, it would stay behind under the old key. The record follows only
- * where the reservation did: RELEASE has to know what is still there. */
-static void follow_key(Multipath *m, size_t i, const MultipathdAnswer *before)
+ * where the reservation did: RELEASE has to know what is still there. True: no
+ * path has the old key any more. */
+static bool register_follow_key(Multipath *m, size_t i,
+				const MultipathdAnswer *before)
 {
 	const MultipathWorld *world = m->world;
 	uint64_t key = m->parameters.service_action_key;
 	ScsiPrReservation reservation;
+	bool is_lost;
 	Hold hold;
 
 	hold = before->key && before->key != key
-		       ? multipath_known_hold(m, before)
+		       ? takeover_known_hold(m, before)
 		       : world->hold_get(world->data);
 	if (!hold.held || hold.key == key ||
-	    !multipath_read_reservation(m, i, &reservation))
-		return;
-	if (multipath_is_by(&reservation, &hold) &&
-	    !take_over(m, i, &reservation))
-		return;
+	    !ask_device_reservation(m, i, &reservation))
+		return false;
+	is_lost = takeover_is_held(&reservation, &hold);
+	if (is_lost && !register_take_over(m, i, &reservation))
+		return false;
 	world->hold_set(world->data, (Hold) {
 					     .held = reservation.held &&
 						     reservation.key == key,
 					     .key = key,
 					     .type = reservation.type,
 				     });
+	return is_lost;
 }
 
 /* Whether the device took us for somebody whom it does not know, and no path
  * that answered says otherwise. */
-static bool was_unregistered(const Multipath *m)
+static bool register_is_new(const Multipath *m)
 {
 	return m->command->pr.service_action == SCSI_PR_OUT_REGISTER &&
 	       m->parameters.reservation_key == 0 && !m->parameters.spec_i_pt &&
-	       multipath_count(m, OUTCOME_CONFLICT, NULL) == 0 &&
-	       multipath_count(m, OUTCOME_REFUSED, NULL) == 0 &&
-	       multipath_count(m, OUTCOME_ATTENTION, NULL) == 0;
+	       paths_count(m, OUTCOME_CONFLICT, NULL) == 0 &&
+	       paths_count(m, OUTCOME_REFUSED, NULL) == 0 &&
+	       paths_count(m, OUTCOME_ATTENTION, NULL) == 0;
 }
 
 /* Then it holds nothing by us: a reservation with the key that we remember is
  * another host's. */
-static void forget_hold(const Multipath *m, const MultipathdAnswer *before)
+static void register_forget_hold(const Multipath *m,
+				 const MultipathdAnswer *before)
 {
 	if (!before->key && !m->world->hold_get(m->world->data).held)
 		return;
 	m->world->hold_set(m->world->data, (Hold) { .held = false });
-	multipath_tell(m, MULTIPATHD_UNSET_HOLD);
+	tell_multipathd(m, MULTIPATHD_UNSET_HOLD);
 }
 
 /* The guest's command was done all the same, and it hears so: it has been
  * fenced right after. */
-static void stay_out(const Multipath *m)
+static void register_stay_out(const Multipath *m)
 {
 	/* Another helper may serve the map as well. */
-	if (multipath_tell(m, MULTIPATHD_GET_KEY).key ==
+	if (tell_multipathd(m, MULTIPATHD_GET_KEY).key ==
 	    m->parameters.service_action_key)
-		multipath_forget(m);
-	multipath_warn(m, "another host has preempted the guest's key while it "
-			  "was being registered: it is off all paths again");
+		tell_multipathd_to_forget(m);
+	warn_operator(m, "another host has preempted the guest's key while it "
+			 "was being registered: it is off all paths again");
 }
 
 /* Path `i` was the first that took the key. */
-static void settle(Multipath *m, size_t i, const MultipathdAnswer *before)
+static void register_settle(Multipath *m, size_t i,
+			    const MultipathdAnswer *before)
 {
-	bool is_new = was_unregistered(m);
+	uint64_t old_key = register_old_key(m, before);
+	bool is_new = register_is_new(m);
 
-	m->old_key = old_key(m, before);
 	register_rest(m);
-	if (multipath_was_fenced(m, i)) {
-		stay_out(m);
+	if (fenced_meanwhile(m, i)) {
+		register_stay_out(m);
 		return;
 	}
-	multipath_tell_or_warn(m, MULTIPATHD_SET_STATUS,
-			       "paths that come back may not be registered");
+	tell_multipathd_or_warn(m, MULTIPATHD_SET_STATUS,
+				"paths that come back may not be registered");
 	if (is_new)
-		forget_hold(m, before);
-	else
-		follow_key(m, i, before);
-	register_late(m);
+		register_forget_hold(m, before);
+	else if (register_follow_key(m, i, before))
+		old_key = 0;
+	register_late(m, old_key);
 }
 
-static void set_key(Multipath *m, const MultipathdAnswer *before)
+static void register_set_key(Multipath *m, const MultipathdAnswer *before)
 {
-	MultipathdResult result = multipath_tell_key(
+	MultipathdResult result = tell_multipathd_key(
 		m, m->parameters.service_action_key, m->parameters.aptpl);
 	size_t i;
 
 	if (result != MULTIPATHD_OK) {
-		multipath_refuse_without_multipathd(m, result);
-		if (multipath_may_have_done(result))
-			multipath_put_back(m, before);
+		tell_multipathd_refuse(m, result);
+		if (tell_multipathd_may_have_done(result))
+			tell_multipathd_old_key(m, before);
 		return;
 	}
 	/* One path that took the key is a registration. */
-	if (!multipath_on_all_paths(m, request, NULL) ||
-	    multipath_count(m, OUTCOME_GOOD, &i) == 0)
-		multipath_put_back(m, before);
+	if (!paths_send_to_all(m, register_request, NULL) ||
+	    paths_count(m, OUTCOME_GOOD, &i) == 0)
+		tell_multipathd_old_key(m, before);
 	else
-		settle(m, i, before);
+		register_settle(m, i, before);
 }
 
-void multipath_register(Multipath *m)
+void register_execute(Multipath *m)
 {
-	MultipathdAnswer before = multipath_tell(m, MULTIPATHD_GET_KEY);
+	MultipathdAnswer before = tell_multipathd(m, MULTIPATHD_GET_KEY);
 
 	if (before.result == MULTIPATHD_FAILED)
 		command_refuse(m->command, FAILURE_NOT_SUPPORTED,
 			       "multipathd does not know the map; add it with "
 			       "multipathd add map %s",
-			       m->map.name);
+			       m->map_name);
 	else if (before.result != MULTIPATHD_OK)
-		multipath_refuse_without_multipathd(m, before.result);
+		tell_multipathd_refuse(m, before.result);
 	else if (m->parameters.service_action_key)
-		set_key(m, &before);
+		register_set_key(m, &before);
 	else
-		multipath_unregister(m, &before);
+		unregister_execute(m, &before);
 }

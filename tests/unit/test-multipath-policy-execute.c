@@ -314,40 +314,14 @@ static void test_short_list(void)
 	model_deinit(&m);
 }
 
-static void test_outcome(void)
-{
-	static const Outcome outcomes[FAILURE_COUNT] = {
-		[FAILURE_NOT_SUPPORTED] = OUTCOME_UNREACHED,
-		[FAILURE_INVALID_FIELD] = OUTCOME_UNREACHED,
-		[FAILURE_NO_SCSI_DEVICE] = OUTCOME_UNREACHED,
-		[FAILURE_NOT_SENT] = OUTCOME_UNREACHED,
-		[FAILURE_OUTCOME_UNKNOWN] = OUTCOME_UNKNOWN,
-		[FAILURE_NO_RESOURCES] = OUTCOME_UNREACHED,
-		[FAILURE_NO_PATH] = OUTCOME_UNREACHED,
-		[FAILURE_DISRUPTED] = OUTCOME_UNKNOWN,
-		[FAILURE_TRANSPORT] = OUTCOME_UNREACHED,
-	};
-
-	for (Failure i = FAILURE_NONE + 1; i < FAILURE_COUNT; i++) {
-		Command *command = command_read();
-
-		command_refuse(command, i, "test");
-		g_assert_cmpint(multipath_outcome(command), ==, outcomes[i]);
-		command_answer(command, SCSI_BUSY, NULL, 0, 0);
-		g_assert_cmpint(multipath_outcome(command), ==,
-				OUTCOME_REFUSED);
-		command_free(command);
-	}
-}
-
-/* Microseconds, where a path needs a second and a half. */
-static void test_share(void)
+/* A path needs a second and a half. */
+static void test_time(void)
 {
 	static const struct {
-		int64_t left;
-		size_t others;
-		bool must;
-		int64_t share;
+		int64_t left_us;
+		size_t share;
+		bool after_deadline;
+		int64_t time_us;
 	} cases[] = {
 		{ 25000000, 0, false, 25000000 },
 		{ 25000000, 1, false, 12500000 },
@@ -362,60 +336,11 @@ static void test_share(void)
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
-		g_assert_cmpint(multipath_share(cases[i].left, cases[i].others,
-						cases[i].must),
-				==, cases[i].share);
-}
-
-/* Who is known not to run gets no time. */
-static void test_others(void)
-{
-	static const struct {
-		uint8_t action;
-		PathState path[OURS];
-		const char *shares;
-	} cases[] = {
-		{ RESERVE, { DEAD, DEAD, DEAD }, "a2b1c0" },
-		{ RESERVE, { DEAD, OFFLINE, DEAD }, "a1c0" },
-		{ RESERVE, { DEAD, DEAD, OFFLINE }, "a1b0" },
-		{ RELEASE, { DEAD, DEAD, OFFLINE }, "a1b0" },
-	};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		Command *command = command_out(cases[i].action, WERO, K, 0, 0);
-		Model m;
-
-		model_init(&m);
-		m.n_paths = OURS;
-		memcpy(m.path, cases[i].path, sizeof(m.path));
-		model_run(&m, command);
-		g_assert_cmpstr(m.shares->str, ==, cases[i].shares);
-		command_free(command);
-		model_deinit(&m);
-	}
-}
-
-static Map sixteen_paths(void)
-{
-	Map map = { .n_paths = 16 };
-
-	for (size_t i = 0; i < map.n_paths; i++)
-		map.paths[i].running = true;
-	return map;
-}
-
-/* A slow array on a map of many paths gets a fair time where one path is
- * enough, and where every path is needed each gets its own. */
-static void test_many_others(void)
-{
-	Multipath m = { .map = sixteen_paths() };
-
-	g_assert_cmpuint(multipath_others(&m, 0), ==, 15);
-	m.until_one = true;
-	g_assert_cmpuint(multipath_others(&m, 0), ==, 4);
-	g_assert_cmpuint(multipath_others(&m, 12), ==, 3);
-	m.map.paths[14].running = false;
-	g_assert_cmpuint(multipath_others(&m, 12), ==, 2);
+		g_assert_cmpint(
+			multipath_time_us(cases[i].left_us,
+					  (Send) { cases[i].share,
+						   cases[i].after_deadline }),
+			==, cases[i].time_us);
 }
 
 int main(int argc, char **argv)
@@ -424,9 +349,6 @@ int main(int argc, char **argv)
 	SCENARIOS_ADD(other);
 	g_test_add_func("/multipath/in", test_in);
 	g_test_add_func("/multipath/short-list", test_short_list);
-	g_test_add_func("/multipath/outcome", test_outcome);
-	g_test_add_func("/multipath/share", test_share);
-	g_test_add_func("/multipath/others", test_others);
-	g_test_add_func("/multipath/many-others", test_many_others);
+	g_test_add_func("/multipath/time", test_time);
 	return g_test_run();
 }
