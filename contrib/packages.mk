@@ -15,3 +15,22 @@ dist:
 .PHONY: distcheck
 distcheck: dist
 	@$(RUN_TAP) -t 900 'distcheck:tests/packages/distcheck $(TARBALL)'
+
+# Whose address a package has: yours, if you give it to others.
+PACKAGER ?= The packager of qemu-pr-helper <packager@example.org>
+
+#: make deb        a Debian package, in build/dist/deb/
+.PHONY: deb
+deb: dist
+	@contrib/make-deb $(VERSION) $(TARBALL) $(DIST)/deb '$(PACKAGER)'
+
+# What tests of packages lay their layers over; kept until `make clean`.
+PACKAGE_ROOT := $(BUILD)/packages/bookworm
+DEB = $(DIST)/deb/qemu-pr-helper-dropin_$(VERSION)-0upstream1_*.deb
+
+#: make check-packages  builds the packages, and installs them in throwaway roots
+.PHONY: check-packages
+check-packages: deb
+	@tests/packages/debian-root $(PACKAGE_ROOT)
+	@$(RUN_TAP) -t 600 'lintian:tests/packages/lintian $(DIST)/deb' \
+		"deb:tests/packages/test-deb.py $(PACKAGE_ROOT) $$(echo $(DEB))"
