@@ -13,6 +13,7 @@ import os
 import select
 import subprocess
 import threading
+import time
 
 CHUNK = 1 << 16
 
@@ -135,6 +136,7 @@ def run(make_command, environment, timeout, on_output=lambda: None):
 
 def _wait_for_end(program, relay, timeout):
     """Of the program, of the time, or of who reads the output."""
+    end = time.monotonic() + timeout
     poll = select.poll()
     poll.register(relay.lost, select.POLLIN)
     # Without a reader these have an error pending even while nothing is written.
@@ -142,9 +144,10 @@ def _wait_for_end(program, relay, timeout):
         poll.register(output, 0)
     with open(os.pidfd_open(program.pid), "rb", buffering=0) as ended:
         poll.register(ended, select.POLLIN)
-        events = dict(poll.poll(timeout * 1000))
-        if not events:
-            return False
+        # In steps: a signal that comes just before poll() does not end it.
+        while not (events := dict(poll.poll(1000))):
+            if time.monotonic() > end:
+                return False
         if ended.fileno() not in events and relay.lost not in events:
             raise Lost("nobody reads the output any more")
     return True
