@@ -54,6 +54,7 @@ static void tear_down(void)
 	fd_clear(&listener);
 	log_syslog_open("/nonexistent/log");
 	directory_remove(directory);
+	g_free(directory);
 	g_free(path);
 }
 
