@@ -34,3 +34,16 @@ check-packages: deb
 	@tests/packages/debian-root $(PACKAGE_ROOT)
 	@$(RUN_TAP) -t 600 'lintian:tests/packages/lintian $(DIST)/deb' \
 		"deb:tests/packages/test-deb.py $(PACKAGE_ROOT) $$(echo $(DEB))"
+
+#: make rpm        an RPM package, in build/dist/rpm/; RPM_FLAGS= for rpmbuild
+.PHONY: rpm
+rpm: dist
+	@contrib/make-rpm $(VERSION) $(TARBALL) $(DIST)/rpm '$(PACKAGER)' \
+		--nocheck $(RPM_FLAGS)
+
+# The tests of what is not Debian's.
+.PHONY: check-rpm
+check-rpm: dist
+	@$(RUN_TAP) -t 900 'rpm:tests/packages/rpm $(TARBALL)' \
+		'recipes:tests/packages/recipes $(TARBALL)'
+check-packages: check-rpm

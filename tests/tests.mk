@@ -184,7 +184,7 @@ deps:
 # `make deps check` on a machine that has nothing: first the one, then the
 # other, also with -j.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
-$(BUILD)/flags $(BUILD)/paths check asan-programs tsan-programs lint: | deps
+$(BUILD)/flags $(BUILD)/paths check asan-programs tsan-programs lint dist: | deps
 endif
 
 .PHONY: clean
