@@ -51,9 +51,11 @@ DEPS_TEST := 'deps:tests/deps'
 CROSS := 'cross:tests/cross $(BUILD)'
 OPENRC := 'openrc:tests/openrc $(BUILD)'
 # The longest first.
-VM := 'vm-systemd:tests/vm/run --systemd --timeout 1500 \
-		--before "tests/vm/systemd/before-boot $(BUILD)/qemu-pr-helper" \
-		tests/vm/all --in tests/vm/systemd $(BUILD)/qemu-pr-helper' \
+IN_SYSTEMD := tests/vm/run --systemd --timeout 1500 \
+	--before "tests/vm/systemd/before-boot $(BUILD)/qemu-pr-helper" \
+	tests/vm/all --in tests/vm/systemd
+VM := 'vm-guides:$(IN_SYSTEMD) --only "guide*" $(BUILD)/qemu-pr-helper' \
+	'vm-systemd:$(IN_SYSTEMD) --but "guide*" $(BUILD)/qemu-pr-helper' \
 	'vm:tests/vm/run --timeout 1500 tests/vm/all $(BUILD)/qemu-pr-helper' \
 	'vm-multipath:tests/vm/run --timeout 1500 tests/vm/all \
 		--in tests/vm/multipath $(BUILD)/qemu-pr-helper' \
