@@ -16,6 +16,10 @@
 #define OTHER   3 /* the other host's nexus */
 #define NEXUSES 4
 
+/* Values of Model.n_paths and later_paths: the map has gone; it has no path. */
+#define MODEL_NO_MAP   ((unsigned int)-1)
+#define MODEL_NO_PATHS ((unsigned int)-2)
+
 typedef enum PathState {
 	ALIVE,
 	OFFLINE,   /* sysfs says so */
@@ -276,16 +280,20 @@ static void model_trace(Model *m, const char *format, ...)
 	va_end(arguments);
 }
 
+/* The trace's words for service actions, and for what multipathd is asked. */
+static const char *const model_ins[] = { "keys", "read", "can" };
+static const char *const model_outs[] = { "register", "reserve", "release",
+					  "clear",    "preempt", "abort",
+					  "ignore",   "move",    "lost" };
+static const char *const model_verbs[MULTIPATHD_VERB_COUNT] = {
+	"get", "set", "unset", "on", "off", "hold?", "hold", "unhold",
+};
+
 static const char *model_word(const Command *attempt)
 {
-	static const char *const ins[] = { "keys", "read", "can" };
-	static const char *const outs[] = { "register", "reserve", "release",
-					    "clear",    "preempt", "abort",
-					    "ignore",   "move",    "lost" };
-
 	if (attempt->pr.opcode == SCSI_PERSISTENT_RESERVE_IN)
-		return ins[attempt->pr.service_action];
-	return outs[attempt->pr.service_action];
+		return model_ins[attempt->pr.service_action];
+	return model_outs[attempt->pr.service_action];
 }
 
 static bool model_just_did(const Command *attempt, const char *word)
@@ -360,10 +368,12 @@ static const Map *model_read_map(void *data)
 	Model *m = data;
 	static const char *const names[OURS] = { "a", "b", "c" };
 
-	if (m->n_paths == (unsigned int)-1)
+	if (m->n_paths == MODEL_NO_MAP)
 		return NULL;
-	m->map = (Map) { .name = "dm-0", .n_paths = m->n_paths };
-	for (unsigned int i = 0; i < m->n_paths; i++) {
+	m->map = (Map) { .name = "dm-0",
+			 .n_paths = m->n_paths == MODEL_NO_PATHS ? 0
+								 : m->n_paths };
+	for (unsigned int i = 0; i < m->map.n_paths; i++) {
 		MapPath *path = &m->map.paths[i];
 
 		*path = (MapPath) { .major = 8, .minor = i, .host = i / 2 };
@@ -381,9 +391,6 @@ static const Map *model_read_map(void *data)
 static MultipathdAnswer model_tell(void *data, MultipathdVerb verb,
 				   uint64_t key, bool aptpl)
 {
-	static const char *const words[MULTIPATHD_VERB_COUNT] = {
-		"get", "set", "unset", "on", "off", "hold?", "hold", "unhold",
-	};
 	Model *m = data;
 	MultipathdAnswer answer = { .result = m->multipathd };
 	bool muted = false;
@@ -392,7 +399,7 @@ static MultipathdAnswer model_tell(void *data, MultipathdVerb verb,
 		model_trace(m, "set(%" G_GINT64_MODIFIER "x%s)", key,
 			    aptpl ? ",aptpl" : "");
 	else
-		model_trace(m, "%s", words[verb]);
+		model_trace(m, "%s", model_verbs[verb]);
 	if (answer.result == MULTIPATHD_OK)
 		answer.result = m->refuses[verb];
 	if (m->mute == (int)verb + 1) {

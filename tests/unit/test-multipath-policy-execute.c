@@ -1,235 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The policy for CLEAR, PREEMPT and reading, and what holds for every command.
- * Each other command has a program of its own: test-multipath-policy-register.c
- * and so on.
+ * What one path can do for all: reading, and what the device has to refuse.
+ * What becomes of the other commands is in multipath-scenarios.txt.
  */
 #include "multipath-scenario.h"
 
-static const Scenario other_scenarios[] = {
-	{ .name = "CLEAR",
-	  .before = RESERVED_BY_A,
-	  .action = CLEAR,
-	  .rk = K,
-	  .trace = "a:clear off unset" },
-	{ .name = "CLEAR with a wrong key",
-	  .before = RESERVED_BY_A,
-	  .action = CLEAR,
-	  .rk = K2,
-	  .trace = "a:clear b:clear",
-	  .status = CONFLICT,
-	  .after = RESERVED_BY_A },
-	/* The attention is the first CLEAR's own work, the conflict as well. */
-	{ .name = "CLEAR, and the answer is lost",
-	  .before = RESERVED_BY_A,
-	  .lost_after = "clear",
-	  .action = CLEAR,
-	  .rk = K,
-	  .trace = "a:clear b:clear b:clear",
-	  .status = CHECK,
-	  .sense = UNKNOWN,
-	  .after = { .stored = K, .status = true, .record = K } },
-	{ .name = "CLEAR without multipathd",
-	  .before = RESERVED_BY_A,
-	  .multipathd = MULTIPATHD_ABSENT,
-	  .action = CLEAR,
-	  .rk = K,
-	  .trace = "a:clear off unset",
-	  .after = { .stored = K, .status = true },
-	  .warning = "multipathd cannot be reached" },
-	{ .name = "PREEMPT of another host",
-	  .before = RESERVED_BY_OTHER,
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = KO,
-	  .trace = "a:preempt a:read hold",
-	  .after = { .key = { K, K },
-		     .holder = BY_A,
-		     .stored = K,
-		     .status = true,
-		     .record = K } },
-	{ .name = "PREEMPT down a living path",
-	  .before = RESERVED_BY_OTHER,
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = KO,
-	  .path = { DEAD },
-	  .trace = "a:preempt b:preempt b:read hold",
-	  .after = { .key = { K, K },
-		     .holder = BY_B,
-		     .stored = K,
-		     .status = true,
-		     .record = K } },
-	{ .name = "PREEMPT of another host, and the answer is lost",
-	  .before = RESERVED_BY_OTHER,
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = KO,
-	  .lost_after = "preempt",
-	  .dies_after = "preempt",
-	  .trace = "a:preempt b:preempt get b:read hold",
-	  .status = CHECK,
-	  .sense = UNKNOWN,
-	  .after = { .key = { K, K },
-		     .holder = BY_A,
-		     .stored = K,
-		     .status = true,
-		     .record = K } },
-	{ .name = "PREEMPT of another host, and the path dies",
-	  .before = RESERVED_BY_OTHER,
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = KO,
-	  .dies_after = "preempt",
-	  .trace = "a:preempt a:read b:read hold",
-	  .after = { .key = { K, K },
-		     .holder = BY_A,
-		     .stored = K,
-		     .status = true,
-		     .record = K } },
-	{ .name = "PREEMPT of a registration only",
-	  .before = { .key = { K, K, 0, KO }, .stored = K, .status = true },
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = KO,
-	  .trace = "a:preempt a:read",
-	  .after = REGISTERED },
-	{ .name = "PREEMPT of ourselves",
-	  .before = RESERVED_BY_A,
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = K,
-	  .trace = "a:preempt get b:keys b:keys b:ignore a:read hold",
-	  .after = RESERVED_BY_A },
-	{ .name = "PREEMPT of ourselves on a unit that keeps registrations",
-	  .before = KEPT_RESERVED_BY_A,
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = K,
-	  .trace = "a:preempt get b:keys b:keys b:ignore a:read hold",
-	  .after = KEPT_RESERVED_BY_A },
-	{ .name = "the same without multipathd",
-	  .before = KEPT_RESERVED_BY_A,
-	  .multipathd = MULTIPATHD_ABSENT,
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = K,
-	  .trace = "a:preempt get a:can b:keys b:keys b:ignore a:read hold",
-	  .after = KEPT_RESERVED_BY_A },
-	{ .name = "the same with a multipathd that has no key",
-	  .before = { .key = { K, K }, .aptpl = true },
-	  .late_after = "preempt",
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = K,
-	  .trace = "a:preempt get a:can b:keys b:keys b:ignore",
-	  .after = { .key = { K, K }, .aptpl = true } },
-	{ .name = "PREEMPT of ourselves, and a path comes back",
-	  .before = { .key = { K, K, 0, KO },
-		      .holder = BY_B,
-		      .stored = K,
-		      .status = true },
-	  .path = { OFFLINE },
-	  .revives = true,
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = K,
-	  .trace = "b:preempt get a:keys a:keys a:ignore b:read hold",
-	  .after = { .key = { K, K, 0, KO },
-		     .holder = BY_B,
-		     .stored = K,
-		     .status = true,
-		     .record = K } },
-	{ .name = "PREEMPT of ourselves, and the map goes",
-	  .before = RESERVED_BY_A,
-	  .later_paths = (unsigned int)-1,
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = K,
-	  .trace = "a:preempt get b:keys b:keys b:ignore a:read hold",
-	  .after = RESERVED_BY_A },
-	{ .name = "PREEMPT of ourselves, and the answer is lost",
-	  .before = RESERVED_BY_A,
-	  .lost_after = "preempt",
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = K,
-	  .trace = "a:preempt b:preempt b:preempt get b:keys b:ignore b:read "
-		   "hold",
-	  .status = CHECK,
-	  .sense = UNKNOWN,
-	  .after = RESERVED_BY_A },
-	{ .name = "PREEMPT by another host's key, and the answer is lost",
-	  .before = RESERVED_BY_A,
-	  .path = { MUTE, MUTE },
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = KO,
-	  .sark = KO,
-	  .trace = "a:preempt b:preempt get",
-	  .status = CHECK,
-	  .sense = UNKNOWN,
-	  .after = RESERVED_BY_A },
-	{ .name = "PREEMPT of ourselves, at the last moment",
-	  .before = RESERVED_BY_A,
-	  .late_after = "preempt",
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = K,
-	  .trace = "a:preempt get b:keys b:keys b:ignore",
-	  .after = RESERVED_BY_A },
-	{ .name = "PREEMPT of all registrants",
-	  .before = { .key = { K, K, 0, KO },
-		      .holder = BY_OTHER,
-		      .stored = K,
-		      .status = true },
-	  .action = PREEMPT,
-	  .type = WEAR,
-	  .rk = K,
-	  .trace = "a:preempt get b:keys b:keys b:ignore a:read",
-	  .after = { .key = { K, K },
-		     .holder = BY_A,
-		     .stored = K,
-		     .status = true } },
-	{ .name = "PREEMPT of a key that nobody has",
-	  .before = RESERVED_BY_A,
-	  .action = PREEMPT,
-	  .type = WERO,
-	  .rk = K,
-	  .sark = K2,
-	  .trace = "a:preempt b:preempt",
-	  .status = CONFLICT,
-	  .after = RESERVED_BY_A },
-	{ .name = "REGISTER AND MOVE",
-	  .before = RESERVED_BY_A,
-	  .action = SCSI_PR_OUT_REGISTER_AND_MOVE,
-	  .rk = K,
-	  .sark = K,
-	  .trace = "",
-	  .status = CHECK,
-	  .sense = { 5, 0x24, 0 },
-	  .after = RESERVED_BY_A },
-	{ .name = "the map has gone",
-	  .n_paths = (unsigned int)-1,
-	  .action = RESERVE,
-	  .rk = K,
-	  .trace = "",
-	  .status = CHECK,
-	  .sense = { 0xb, 0, 6 } },
-};
+#define CHECK SCSI_CHECK_CONDITION
 
 static Command *command_read(void)
 {
@@ -266,14 +42,15 @@ static void test_in(void)
 		{ { DEAD, DEAD }, { false }, "a:read b:read", CHECK, 0 },
 		{ { OFFLINE, OFFLINE }, { false }, "", CHECK, 0 },
 	};
-	static const State reserved = RESERVED_BY_OTHER;
+	static const State reserved = { .key = { 0x111, 0x111, 0, 0x999 },
+					.holder = OTHER + 1 };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		Command *command = command_read();
 		Model m;
 
 		model_init(&m);
-		state_set(&m, &reserved, WERO);
+		state_set(&m, &reserved, 0);
 		memcpy(m.path, cases[i].path, sizeof(m.path));
 		memcpy(m.attention, cases[i].attention,
 		       sizeof(cases[i].attention));
@@ -284,7 +61,7 @@ static void test_in(void)
 		g_assert_cmphex(command->reply.status, ==, cases[i].status);
 		g_assert_cmpuint(command->reply.size, ==, cases[i].size);
 		if (cases[i].size) {
-			g_assert_cmphex(be64_get(command->data + 8), ==, KO);
+			g_assert_cmphex(be64_get(command->data + 8), ==, 0x999);
 			g_assert_cmpint(command->failure, ==, FAILURE_NONE);
 		}
 		command_free(command);
@@ -296,7 +73,7 @@ static void test_in(void)
 static void test_short_list(void)
 {
 	uint8_t cdb[WIRE_CDB_SIZE] = { SCSI_PERSISTENT_RESERVE_OUT,
-				       REGISTER, [8] = 23 };
+				       SCSI_PR_OUT_REGISTER, [8] = 23 };
 	ScsiPrCdb pr;
 	Command *command;
 	Model m;
@@ -346,7 +123,6 @@ static void test_time(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	SCENARIOS_ADD(other);
 	g_test_add_func("/multipath/in", test_in);
 	g_test_add_func("/multipath/short-list", test_short_list);
 	g_test_add_func("/multipath/time", test_time);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The paths of a map, and what their answers mean. How commands go down them is
- * in the programs for single commands.
+ * in multipath-scenarios.txt.
  */
 #include "multipath/policy/paths.h"
 
@@ -43,14 +43,14 @@ static void test_others(void)
 		PathState path[OURS];
 		const char *shares;
 	} cases[] = {
-		{ RESERVE, { DEAD, DEAD, DEAD }, "a2b1c0" },
-		{ RESERVE, { DEAD, OFFLINE, DEAD }, "a1c0" },
-		{ RESERVE, { DEAD, DEAD, OFFLINE }, "a1b0" },
-		{ RELEASE, { DEAD, DEAD, OFFLINE }, "a1b0" },
+		{ SCSI_PR_OUT_RESERVE, { DEAD, DEAD, DEAD }, "a2b1c0" },
+		{ SCSI_PR_OUT_RESERVE, { DEAD, OFFLINE, DEAD }, "a1c0" },
+		{ SCSI_PR_OUT_RESERVE, { DEAD, DEAD, OFFLINE }, "a1b0" },
+		{ SCSI_PR_OUT_RELEASE, { DEAD, DEAD, OFFLINE }, "a1b0" },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		Command *command = command_out(cases[i].action, WERO, K, 0, 0);
+		Command *command = command_out(cases[i].action, 5, 0x111, 0, 0);
 		Model m;
 
 		model_init(&m);
