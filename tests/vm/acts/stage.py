@@ -202,8 +202,10 @@ class Hosts:
     def out(self, host, words, *options, status=0):
         """One PERSISTENT RESERVE OUT, which the helper logs."""
         result = self._client(host, ("--out", *options))
-        self.stage.outcome(words, result.status == status, result.output)
-        self.daemon.record_of(result)
+        right = result.status == status
+        self.stage.outcome(words, right, result.output)
+        if right:
+            self.daemon.record_of(result)
 
     def reads(self, host, option, words, *contents):
         """One PERSISTENT RESERVE IN, which prints what the disk has."""

@@ -67,6 +67,18 @@ def _():
     assert error.text().endswith("error\n")
 
 
+@test("a step of the demonstration that goes wrong is shown, and is its status", timeout=TIMEOUT)
+def _():
+    output = sinks.pipe()
+    # A client that never does what it is told to.
+    status = sinks.run([f"{ROOT}/tests/vm/run", "--build", BUILD, f"{ROOT}/tests/vm/demo",
+                        f"{BUILD}/qemu-pr-helper", "/bin/false", REFERENCE, "1"],
+                       sinks.Null(), output, sinks.Null(), TIMEOUT)
+    text = output.text()
+    assert status == 1 and "WRONG, it should be: registered" in text, (status, text)
+    assert re.search(r"^\d+ of \d+ steps went wrong\.$", text, re.MULTILINE), text
+
+
 @test("a benchmark that fails is a failure of make, whatever reads its output", timeout=TIMEOUT)
 def _():
     output, error = sinks.pipe(), sinks.terminal()
