@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+G_GNUC_PRINTF(2, 0)
 static void set(GError **error, const char *format, va_list arguments,
 		const char *because)
 {

@@ -41,7 +41,7 @@ static bool connect_as(int kind)
 	    connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return false;
 	fd_clear(&connection.fd);
-	connection.fd = g_steal_fd(&fd);
+	connection.fd = fd_steal(&fd);
 	connection.ends = kind == SOCK_STREAM;
 	return true;
 }

@@ -209,6 +209,7 @@ static void make_printable(char *text)
 	}
 }
 
+G_GNUC_PRINTF(3, 0)
 static void log_va(LogLevel level, const char *const *fields,
 		   const char *format, va_list arguments)
 {

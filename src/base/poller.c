@@ -7,7 +7,7 @@
 #include "base/poller.h"
 
 #include <errno.h>
-#include <glib-unix.h>
+#include <glib.h>
 #include <sys/epoll.h>
 
 #include "base/error.h"
@@ -146,7 +146,7 @@ Poller *poller_new(GError **error)
 	}
 	source = g_source_new(&poller_funcs, sizeof(Poller));
 	g_source_add_unix_fd(source, epoll, G_IO_IN);
-	((Poller *)source)->epoll = g_steal_fd(&epoll);
+	((Poller *)source)->epoll = fd_steal(&epoll);
 	/* Else GLib takes the descriptor out of its poll set and puts it back
 	 * around each dispatch, and wakes itself up for that. */
 	g_source_set_can_recurse(source, TRUE);

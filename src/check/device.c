@@ -80,7 +80,7 @@ static void check_keys(Check *check, const char *name, int fd)
 
 	for (int i = 0; i < UNIT_ATTENTIONS && is_unit_attention(command);
 	     i++) {
-		fd = g_steal_fd(&command->fd);
+		fd = fd_steal(&command->fd);
 		command_free(command);
 		command = read_keys(fd);
 	}
@@ -112,7 +112,7 @@ static void check_scsi(Check *check, const Device *device)
 		check_fix(check, "%s: cannot be opened: %s; see dmesg, or %s",
 			  device->node, strerror(errno), who_may_open());
 	else if (check->may_send)
-		check_keys(check, device->node, g_steal_fd(&fd));
+		check_keys(check, device->node, fd_steal(&fd));
 }
 
 /* The name of the map that has this device as a path, or NULL. */
@@ -172,7 +172,7 @@ static void check_path(Check *check, int map, const MapPath *path)
 	}
 	privileged_execute(&request, map, &reply, &fd);
 	if (fd >= 0)
-		check_keys(check, name, g_steal_fd(&fd));
+		check_keys(check, name, fd_steal(&fd));
 	else if (reply.error == ENOENT)
 		check_fix(check,
 			  "%s: has no node /dev/%s here, which a guest's own "

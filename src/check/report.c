@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+G_GNUC_PRINTF(2, 0)
 static void print(const char *verdict, const char *format, va_list arguments)
 {
 	g_autofree char *text = g_strdup_vprintf(format, arguments);

@@ -65,7 +65,7 @@ static int connect_to(const char *path)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -1;
-	return g_steal_fd(&fd);
+	return fd_steal(&fd);
 }
 
 static void check_served(Check *check, const struct stat *status, int socket)

@@ -82,7 +82,7 @@ static SessionState recv_cdb_done(Session *session)
 
 	session->command =
 		command_renew(g_steal_pointer(&session->spare), session->buffer,
-			      &pr, g_steal_fd(&session->fd));
+			      &pr, fd_steal(&session->fd));
 	if (pr.opcode == SCSI_PERSISTENT_RESERVE_OUT && pr.length > 0)
 		return SESSION_RECV_PARAMETERS;
 	return SESSION_EXECUTING;
@@ -280,8 +280,8 @@ void session_answer(Session *session, Command *command)
 int session_steal_descriptor(Session *session)
 {
 	if (session->fd < 0 && session->command)
-		return g_steal_fd(&session->command->fd);
-	return g_steal_fd(&session->fd);
+		return fd_steal(&session->command->fd);
+	return fd_steal(&session->fd);
 }
 
 bool session_is_busy(const Session *session)

@@ -16,6 +16,11 @@
 
 #define SCSI_GENERIC_MAJOR 21
 
+/* Headers before 5.15 lack it; the running kernel may have it. */
+#ifndef BLKGETDISKSEQ
+#define BLKGETDISKSEQ _IOR(0x12, 128, uint64_t)
+#endif
+
 static bool raw_claims(const struct statx *status, uint64_t *ret_queue_key)
 {
 	bool block = S_ISBLK(status->stx_mode);

@@ -90,7 +90,7 @@ static bool enter_directory(const char *path, int *ret_back, GError **error)
 	autofd back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (back >= 0 && chdir(directory) == 0) {
-		*ret_back = g_steal_fd(&back);
+		*ret_back = fd_steal(&back);
 		return true;
 	}
 	error_set(error,
@@ -124,7 +124,7 @@ static int take_lock(const char *name, const char *path, GError **error)
 			return -1;
 		}
 		if (is_same_file(fd, name))
-			return g_steal_fd(&fd);
+			return fd_steal(&fd);
 	}
 }
 
@@ -223,7 +223,7 @@ static bool bind_and_rename(const ListenOptions *options, const char *temporary,
 	if (lchown(temporary, options->owner, options->group) == 0 &&
 	    listen(fd, BACKLOG) == 0 && remember(ret_socket, temporary) &&
 	    rename(temporary, name) == 0) {
-		ret_socket->fd = g_steal_fd(&fd);
+		ret_socket->fd = fd_steal(&fd);
 		ret_socket->path = options->path;
 		return true;
 	}

@@ -248,6 +248,15 @@ static bool has_somewhere_to_log(const Options *options, GError **error)
 	return false;
 }
 
+/* The daemon leaves the directory that it was started in. */
+static char *absolute_path(const char *path)
+{
+	g_autofree char *here = g_get_current_dir();
+
+	return g_path_is_absolute(path) ? g_strdup(path)
+					: g_build_filename(here, path, NULL);
+}
+
 static bool resolve(Parse *parse, Options *options, GError **error)
 {
 	const char *pidfile = parse->pidfile;
@@ -257,9 +266,8 @@ static bool resolve(Parse *parse, Options *options, GError **error)
 		return false;
 	if (!pidfile && options->daemon)
 		pidfile = DEFAULT_PIDFILE;
-	/* The daemon leaves the directory that it was started in. */
 	if (pidfile)
-		options->pidfile = g_canonicalize_filename(pidfile, NULL);
+		options->pidfile = absolute_path(pidfile);
 	options->log_level = level_of(parse->verbosity);
 	return true;
 }

@@ -173,7 +173,7 @@ bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
 			unlink(path);
 			return false;
 		}
-		*ret_file = (PidFile) { .fd = g_steal_fd(&fd), .path = path };
+		*ret_file = (PidFile) { .fd = fd_steal(&fd), .path = path };
 		return true;
 	}
 }

@@ -15,6 +15,10 @@
 
 #include "base/error.h"
 
+/* CAPNG_SELECT_ALL, which libcap-ng before 0.8 has no name for: it does not
+ * know of the ambient set, and ignores its bit. */
+#define ALL_SETS ((capng_select_t)(CAPNG_SELECT_BOTH | 64))
+
 static bool wanted(const Privileges *privileges, unsigned int capability)
 {
 	return privileges->capabilities >> capability & 1;
@@ -37,6 +41,13 @@ static char *name_of(unsigned int capability)
 		return g_strdup_printf("capability %u", capability);
 	upper = g_ascii_strup(name, -1);
 	return g_strconcat("CAP_", upper, NULL);
+}
+
+/* Asked of the kernel, as libcap-ng knows of ambient ones since 0.8 only. */
+static bool is_ambient(unsigned int capability)
+{
+	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) ==
+	       1;
 }
 
 static bool have(unsigned int capability)
@@ -66,7 +77,7 @@ static void refuse_without(const char *name, GError **error)
 
 bool privileges_suffice(uint64_t capabilities, GError **error)
 {
-	capng_clear(CAPNG_SELECT_ALL);
+	capng_clear(ALL_SETS);
 	if (capng_get_caps_process() < 0) {
 		error_set(error, "cannot read its capabilities");
 		return false;
@@ -86,7 +97,7 @@ bool privileges_suffice(uint64_t capabilities, GError **error)
 
 static void select_wanted(const Privileges *privileges)
 {
-	capng_clear(CAPNG_SELECT_ALL);
+	capng_clear(ALL_SETS);
 	for (unsigned int i = 0; capability_exists(i); i++)
 		if (wanted(privileges, i))
 			capng_update(CAPNG_ADD,
@@ -112,16 +123,15 @@ static bool drop(const Privileges *privileges)
 
 	if (may_set_groups && setgroups(0, NULL) < 0)
 		return false;
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	select_wanted(privileges);
 	if (!is_identity(privileges))
 		return capng_change_id((int)privileges->user,
 				       (int)privileges->group,
 				       may_clear_bounding ? CAPNG_CLEAR_BOUNDING
 							  : CAPNG_NO_FLAG) == 0;
-	return capng_apply(may_clear_bounding
-				   ? CAPNG_SELECT_ALL
-				   : CAPNG_SELECT_CAPS |
-					     CAPNG_SELECT_AMBIENT) == 0;
+	return capng_apply(may_clear_bounding ? ALL_SETS : CAPNG_SELECT_CAPS) ==
+	       0;
 }
 
 static bool verify_capability(const Privileges *privileges, unsigned int i,
@@ -137,7 +147,7 @@ static bool verify_capability(const Privileges *privileges, unsigned int i,
 		set = "effective";
 	else if (capng_have_capability(CAPNG_INHERITABLE, i))
 		set = "inheritable";
-	else if (capng_have_capability(CAPNG_AMBIENT, i))
+	else if (is_ambient(i))
 		set = "ambient";
 	else if (capng_have_capability(CAPNG_BOUNDING_SET, i) &&
 		 (bounding_cleared || !keep))
@@ -156,7 +166,7 @@ static bool verify_capability(const Privileges *privileges, unsigned int i,
 static bool verify_capabilities(const Privileges *privileges,
 				bool bounding_cleared, GError **error)
 {
-	capng_clear(CAPNG_SELECT_ALL);
+	capng_clear(ALL_SETS);
 	if (capng_get_caps_process() < 0) {
 		error_set(error, "cannot read back its capabilities");
 		return false;

@@ -6,7 +6,7 @@
  */
 #include "connection.h"
 
-#include <glib-unix.h>
+#include <glib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>

@@ -5,7 +5,6 @@
  */
 #include "threads/disposal.h"
 
-#include <glib-unix.h>
 #include <linux/sockios.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/thread.h"
 
 /* No device has these keys: device numbers leave the top bits clear. */
@@ -62,7 +62,7 @@ static void push(Lanes *lanes, uint64_t key, int *fd, bool is_client)
 		return;
 	disposal = g_new0(Disposal, 1);
 	disposal->task.run = disposal_run;
-	disposal->fd = g_steal_fd(fd);
+	disposal->fd = fd_steal(fd);
 	disposal->is_client = is_client;
 	if (is_client)
 		atomic_fetch_add(&pending_sockets, 1);

@@ -42,6 +42,21 @@ static void arm_timer(Worker *worker)
 	g_source_set_ready_time(worker->timer, first ? first->due : -1);
 }
 
+/* At the head if before it is none. (GLib has this since 2.62.) */
+static void insert_after(GQueue *queue, GList *before, GList *link)
+{
+	if (!before) {
+		g_queue_push_head_link(queue, link);
+	} else if (!before->next) {
+		g_queue_push_tail_link(queue, link);
+	} else {
+		*link = (GList) { link->data, before->next, before };
+		before->next->prev = link;
+		before->next = link;
+		queue->length++;
+	}
+}
+
 /* Jobs become due in the order in which they come, but for those that have
  * had another command since. */
 static void enqueue(Worker *worker, Job *job, int64_t due)
@@ -51,7 +66,7 @@ static void enqueue(Worker *worker, Job *job, int64_t due)
 	job->due = due;
 	while (link && ((Job *)link->data)->due > due)
 		link = link->prev;
-	g_queue_insert_after_link(&worker->outstanding, link, &job->link);
+	insert_after(&worker->outstanding, link, &job->link);
 	g_assert(!job->link.next || ((Job *)job->link.next->data)->due >= due);
 }
 

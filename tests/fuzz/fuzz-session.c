@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/fd.h"
 #include "conversation/session.h"
 #include "fuzz.h"
 
@@ -210,7 +211,7 @@ static void step_answer(Drive *drive)
 		command_free(command);
 		return;
 	}
-	close_ours(g_steal_fd(&command->fd));
+	close_ours(fd_steal(&command->fd));
 	answer(&drive->input, command);
 	if (step & 1)
 		send_directly(drive, command);

@@ -57,7 +57,7 @@ static inline uint32_t input_long(Input *input)
  * where there is none. */
 static inline uint8_t *exact_copy(const uint8_t *bytes, size_t size)
 {
-	return g_memdup2(bytes, size);
+	return g_memdup(bytes, size);
 }
 
 #endif

@@ -37,11 +37,14 @@ static void test_self(void)
 /* The longest that the kernel has, and one with a line end in it. */
 static void test_names(void)
 {
+	Peer peer;
+
 	g_assert_no_errno(prctl(PR_SET_NAME, "123456789012345"));
-	g_assert_cmpstr(peer_of_socket(SOCK_STREAM).comm, ==,
-			"123456789012345");
+	peer = peer_of_socket(SOCK_STREAM);
+	g_assert_cmpstr(peer.comm, ==, "123456789012345");
 	g_assert_no_errno(prctl(PR_SET_NAME, "two\nlines"));
-	g_assert_null(strchr(peer_of_socket(SOCK_STREAM).comm, '\n'));
+	peer = peer_of_socket(SOCK_STREAM);
+	g_assert_null(strchr(peer.comm, '\n'));
 }
 
 static void test_unknown(void)

@@ -247,13 +247,14 @@ static void look_at(const PrInAnswer *answer)
 	json_begin_object(&json, NULL);
 	json_report_answer(&json, answer);
 	json_end_object(&json);
+	g_assert_true(!problem || *problem);
 	g_assert_true(g_utf8_validate(text->str, (gssize)text->len, NULL));
 }
 
 static void look_at_copy(const PrInAnswer *answer, size_t size,
 			 size_t allocation)
 {
-	g_autofree uint8_t *copy = g_memdup2(answer->payload, size);
+	g_autofree uint8_t *copy = g_memdup(answer->payload, size);
 	PrInAnswer shorter = { answer->service_action, copy, size, allocation };
 
 	look_at(&shorter);

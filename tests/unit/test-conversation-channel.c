@@ -115,7 +115,7 @@ static Command *first_command(void)
 	send_request(read_keys);
 	g_assert_true(read_command());
 	command = channel_take_command(&channel);
-	close(g_steal_fd(&command->fd));
+	close(fd_steal(&command->fd));
 	command_answer(command, SCSI_GOOD, NULL, 0, 8);
 	send_whole_reply(command);
 	channel.proven = true;

@@ -13,6 +13,10 @@
 #include "device/backend.h"
 #include "testing.h"
 
+#ifndef BLKGETDISKSEQ /* headers before 5.15 */
+#define BLKGETDISKSEQ _IOR(0x12, 128, uint64_t)
+#endif
+
 static unsigned int sent;
 
 /* In place of the C library's, for the code under test: each disk has the same

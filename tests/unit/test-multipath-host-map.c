@@ -141,8 +141,8 @@ static void test_states(void)
 		"running-not\n",
 		"",
 		"created\n",
-		"a state that is much too "
-		"long for any buffer",
+		/* longer than any buffer for it */
+		"a state with a very, very, very long name",
 	};
 
 	make_map("mpath-x\n", "a\n");

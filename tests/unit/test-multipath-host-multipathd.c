@@ -120,7 +120,8 @@ static void start(Fake *fake)
 
 static void stop(Fake *fake)
 {
-	g_clear_pointer(&fake->thread, g_thread_join);
+	if (fake->thread)
+		g_thread_join(g_steal_pointer(&fake->thread));
 	fd_clear(&fake->listener);
 	directory_remove(directory);
 	g_clear_pointer(&directory, g_free);
@@ -269,7 +270,7 @@ static void test_abstract(void)
 	listen_at(&fake, name);
 	fake.thread = g_thread_new("multipathd", serve, &fake);
 	answer = multipathd_ask(MULTIPATHD_GET_KEY, "dm-3", 0, false, LONG);
-	g_clear_pointer(&fake.thread, g_thread_join);
+	g_thread_join(g_steal_pointer(&fake.thread));
 	fd_clear(&fake.listener);
 	g_assert_cmpint(answer.result, ==, MULTIPATHD_OK);
 }

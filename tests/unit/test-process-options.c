@@ -111,11 +111,12 @@ static void test_pidfile(void)
 {
 	g_autofree char *directory = g_get_current_dir();
 	g_autofree char *path = g_build_filename(directory, "p.pid", NULL);
+	g_autofree char *below = g_build_filename(directory, "a/p.pid", NULL);
 
 	assert_pidfile("x -f /a/p", "/a/p");
 	assert_pidfile("x --pidfile=/a/p", "/a/p");
 	assert_pidfile("x -f p.pid", path);
-	assert_pidfile("x -f ./p.pid", path);
+	assert_pidfile("x -f a/p.pid", below);
 	assert_pidfile("x -d -f /a/p", "/a/p");
 	assert_pidfile("x -d", RUNSTATEDIR "/qemu-pr-helper.pid");
 }

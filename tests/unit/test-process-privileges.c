@@ -17,7 +17,7 @@ static const Privileges nothing = { .user = (uid_t)-1, .group = (gid_t)-1 };
 
 static void hold_nothing(void)
 {
-	capng_clear(CAPNG_SELECT_ALL);
+	capng_clear(CAPNG_SELECT_BOTH);
 	g_assert_cmpint(capng_apply(CAPNG_SELECT_CAPS), ==, 0);
 }
 
@@ -57,7 +57,7 @@ static void drop_everything(void)
 	g_assert_true(privileges_drop(&nothing, &error));
 	g_assert_no_error(error);
 	g_assert_cmpint(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), ==, 1);
-	capng_clear(CAPNG_SELECT_ALL);
+	capng_clear(CAPNG_SELECT_BOTH);
 	g_assert_cmpint(capng_get_caps_process(), ==, 0);
 	g_assert_cmpint(capng_have_capabilities(CAPNG_SELECT_CAPS), ==,
 			CAPNG_NONE);

@@ -240,7 +240,7 @@ static void test_sense_get(void)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(sense_cases); i++) {
 		const SenseCase *this = &sense_cases[i];
-		g_autofree uint8_t *bytes = g_memdup2(this->bytes, this->size);
+		g_autofree uint8_t *bytes = g_memdup(this->bytes, this->size);
 		ScsiSense sense = { 0x5a, 0x5a, 0x5a };
 		ScsiSense expected = this->valid ? this->sense : sense;
 

@@ -20,6 +20,15 @@
 #include "base/fd.h"
 #include "scsi/scsi.h"
 
+/* For GLib before 2.66. */
+#undef g_assert_no_errno
+#define g_assert_no_errno(call)                                               \
+	do {                                                                  \
+		const char *errno_text = (call) < 0 ? g_strerror(errno) : ""; \
+                                                                              \
+		g_assert_cmpstr(errno_text, ==, "");                          \
+	} while (0)
+
 /* Longer than any machine needs, so that only a fault ends it. */
 #define PATIENCE ((gint64)30 * 1000 * 1000)
 

@@ -67,7 +67,7 @@ static bool keep_only(int socket, GError **error)
 			error_set_errno(error, "cannot use /dev/null");
 			return false;
 		}
-	closefrom(SOCKET + 1);
+	fd_close_from(SOCKET + 1);
 	return true;
 }
 

@@ -105,7 +105,7 @@ bool broker_start(GError **error)
 	}
 	if (!await_ready(ours, error))
 		return false;
-	broker_use(g_steal_fd(&ours));
+	broker_use(fd_steal(&ours));
 	return true;
 }
 

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -20,9 +19,32 @@
 #include "base/fd.h"
 #include "seccomp-filter.h"
 
-/* Rights of later versions than the build's headers. */
-#define RIGHT_REFER    (UINT64_C(1) << 13)
-#define RIGHT_TRUNCATE (UINT64_C(1) << 14)
+/* Landlock as the kernel has it for good. Headers before 5.13 do not have it,
+ * later ones not all of it; whether the running kernel does is asked. */
+#ifndef __NR_landlock_create_ruleset
+#if defined(__mips__) || defined(__alpha__) /* count otherwise */
+#define __NR_landlock_create_ruleset (-1)
+#define __NR_landlock_add_rule       (-1)
+#define __NR_landlock_restrict_self  (-1)
+#else
+#define __NR_landlock_create_ruleset 444
+#define __NR_landlock_add_rule       445
+#define __NR_landlock_restrict_self  446
+#endif
+#endif
+
+#define ASK_VERSION  1 /* a flag of landlock_create_ruleset */
+#define PATH_BENEATH 1 /* a type of rule */
+
+typedef struct __attribute__((packed)) PathBeneath {
+	uint64_t allowed;
+	int32_t parent;
+} PathBeneath;
+
+#define RIGHT_READ_FILE (UINT64_C(1) << 2)
+#define RIGHT_READ_DIR  (UINT64_C(1) << 3)
+#define RIGHT_REFER     (UINT64_C(1) << 13)
+#define RIGHT_TRUNCATE  (UINT64_C(1) << 14)
 
 /* Those of the first version: bits 0 to 12. */
 #define RIGHTS_FIRST (RIGHT_REFER - 1)
@@ -39,39 +61,30 @@ static uint64_t rights_known(long version)
 static bool allow_below(int ruleset, const char *path, uint64_t rights)
 {
 	autofd directory = open(path, O_PATH | O_CLOEXEC);
-	struct landlock_path_beneath_attr rule = {
-		.allowed_access = rights,
-		.parent_fd = directory,
-	};
+	PathBeneath rule = { .allowed = rights, .parent = directory };
 
-	return directory >= 0 &&
-	       syscall(SYS_landlock_add_rule, ruleset,
-		       LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+	return directory >= 0 && syscall(__NR_landlock_add_rule, ruleset,
+					 PATH_BENEATH, &rule, 0) == 0;
 }
 
 static bool confine_files(long version)
 {
-	struct landlock_ruleset_attr handled = {
-		.handled_access_fs = rights_known(version),
-	};
-	autofd ruleset = (int)syscall(SYS_landlock_create_ruleset,
-				      &handled.handled_access_fs,
-				      sizeof(handled.handled_access_fs), 0);
+	/* The first member of the kernel's structure, and the only one of the
+	 * first version. */
+	uint64_t handled = rights_known(version);
+	autofd ruleset = (int)syscall(__NR_landlock_create_ruleset, &handled,
+				      sizeof(handled), 0);
 
-	return ruleset >= 0 &&
-	       allow_below(ruleset, "/dev", LANDLOCK_ACCESS_FS_READ_FILE) &&
-	       allow_below(ruleset, "/sys",
-			   LANDLOCK_ACCESS_FS_READ_FILE |
-				   LANDLOCK_ACCESS_FS_READ_DIR) &&
-	       syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+	return ruleset >= 0 && allow_below(ruleset, "/dev", RIGHT_READ_FILE) &&
+	       allow_below(ruleset, "/sys", RIGHT_READ_FILE | RIGHT_READ_DIR) &&
+	       syscall(__NR_landlock_restrict_self, ruleset, 0) == 0;
 }
 
 /* 0 or less: the kernel has none, it is switched off, or a service manager's
  * filter forbids the call. */
 static long landlock_version(void)
 {
-	return syscall(SYS_landlock_create_ruleset, NULL, 0,
-		       LANDLOCK_CREATE_RULESET_VERSION);
+	return syscall(__NR_landlock_create_ruleset, NULL, 0, ASK_VERSION);
 }
 
 static bool is_forbidden(const char *path, int flags)

@@ -79,7 +79,7 @@ static int path_open(const char *dev, const MapPath *path, int *ret_fd)
 	if (!S_ISBLK(status.st_mode) ||
 	    status.st_rdev != makedev(path->major, path->minor))
 		return ENODEV;
-	*ret_fd = g_steal_fd(&fd);
+	*ret_fd = fd_steal(&fd);
 	return 0;
 }
 

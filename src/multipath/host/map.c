@@ -117,7 +117,7 @@ static DIR *slaves_open(int directory)
 	DIR *slaves = fd < 0 ? NULL : fdopendir(fd);
 
 	if (slaves)
-		(void)g_steal_fd(&fd);
+		(void)fd_steal(&fd);
 	return slaves;
 }
 

@@ -97,7 +97,7 @@ static MultipathdResult connect_to(const char *name, int64_t deadline,
 		return connect_result();
 	if (!is_trusted(fd))
 		return MULTIPATHD_ABSENT;
-	*ret_socket = g_steal_fd(&fd);
+	*ret_socket = fd_steal(&fd);
 	return MULTIPATHD_OK;
 }
 
