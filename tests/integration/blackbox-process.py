@@ -80,6 +80,7 @@ def start(*arguments):
     """How a start ends that has no directory for its socket, if nothing ends it before: what it
     has printed, or the word of its complaint.
     """
+    need_to_serve()
     result = run("-k", "/nonexistent/pr.sock", "-f", f"{scratch()}/pid", *arguments)
     if "/nonexistent/pr.sock" in result.stderr or "/nonexistent'" in result.stderr:
         return "started"

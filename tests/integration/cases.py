@@ -6,10 +6,11 @@ For the replaced program (--reference) a table says, one by one, where it was
 seen to do something else: then exactly that is expected of it, so that a case
 fails when the two programs stop differing, too.
 """
+import os
 import socket
 import sys
 
-from daemon import Daemon
+from daemon import Daemon, program
 from prproto import PeerClosed
 import tap
 
@@ -42,6 +43,8 @@ def case(name, expected):
     def register(function):
         @tap.test(name)
         def _():
+            if REFERENCE and not os.path.exists(program()):
+                tap.skip(f"there is no {program()}")
             observed = function()
             assert observed == expected, f"observed {observed!r}\nexpected {expected!r}"
             if _shared:

@@ -69,6 +69,17 @@ def need_root(why):
         skip(f"needs root {why}")
 
 
+def private_mounts(why):
+    """Begins the command of a process whose mounts nobody else sees; skips where there are none."""
+    need_root(why)
+    command = [os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib/private-mounts")]
+    probe = subprocess.run([*command, "mount", "-t", "tmpfs", "none", scratch()], check=False,
+                           stderr=subprocess.PIPE, text=True)
+    if probe.returncode != 0:
+        skip(probe.stderr.strip())
+    return command
+
+
 def is_real():
     """Whether the helper has the real back end; the fake one needs no capability."""
     return os.path.basename(os.path.dirname(program())) != "fake"

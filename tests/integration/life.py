@@ -166,7 +166,7 @@ if not SANITIZED:   # whose own library wants to be the first
     @test("the path does not exist before it can be connected to, however long that takes")
     def _():
         library = f"{scratch()}/slow.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library],
+        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library, "-ldl"],
                        input=SLOW_LISTEN, text=True, check=True)
         first_seen(f"{scratch()}/pr.sock", env={**os.environ, "LD_PRELOAD": library})
 

@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 
-from daemon import Daemon, adopt, forking_test, need_root, program, read, run, scratch, until
+from daemon import Daemon, adopt, forking_test, need_root, private_mounts, program, read, run, \
+    scratch, until
 import scsi
 from tap import main, test
 
@@ -150,10 +151,9 @@ def _():
 
 @test("without a broker, raw SCSI disks are served all the same, and the log tells")
 def _():
-    need_root("for a mount namespace")
     # The broker wants /dev/null, the helper does not.
-    command = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh",
-               program()]
+    command = [*private_mounts("to hide /dev/null"), "sh", "-c",
+               'mount -t tmpfs none /dev && exec "$@"', "sh", program()]
     with Daemon("-u", "nobody", command=command) as daemon:
         assert "multipath maps will be refused" in daemon.log(), daemon.log()
         assert children(daemon.pid) == [] and serves(daemon)

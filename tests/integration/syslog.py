@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 
-from daemon import Daemon, adopt, die_with_parent, forking_test, need_root, program, read, \
+from daemon import Daemon, adopt, die_with_parent, forking_test, private_mounts, program, read, \
     scratch, until
 import scsi
 from tap import main, skip, test
@@ -26,7 +26,7 @@ class Machine:
     """A /dev and a /run of the helper's own, without a journal; /dev/log is ours to make."""
 
     def __init__(self, listen=True, kind=socket.SOCK_DGRAM):
-        need_root("for a mount namespace")
+        self.mounts = private_mounts("for a /dev of its own")
         self.dev = scratch()
         os.chmod(os.path.dirname(self.dev), 0o755)
         os.chmod(self.dev, 0o755)
@@ -69,7 +69,7 @@ class Machine:
                 mount --bind /dev/$name {self.dev}/$name
             done
             mount --rbind {self.dev} /dev && exec "$0" "$@" {redirection}"""
-        return ["unshare", "--mount", "sh", "-c", script, program()]
+        return [*self.mounts, "sh", "-c", script, program()]
 
     def daemon(self, *options, redirection="", **popen):
         """A helper in the foreground."""

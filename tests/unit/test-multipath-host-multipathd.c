@@ -362,8 +362,9 @@ static void test_parse(void)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(parse_cases); i++) {
 		const ParseCase *this = &parse_cases[i];
+		g_autofree char *line = g_strescape(this->text, NULL);
 
-		g_test_message("%s", this->text);
+		g_test_message("%s", line);
 		assert_same(multipathd_parse(this->verb, this->text,
 					     strlen(this->text) + 1),
 			    this->answer);
