@@ -27,7 +27,13 @@ PKG_CONFIG	?= pkg-config
 CFLAGS		?= -O2 -g
 PYTHON		?= /usr/bin/python3
 
-PACKAGES	:= glib-2.0 libcap-ng libsystemd
+# SYSTEMD=no builds without libsystemd; what it does is done here instead.
+SYSTEMD		?= yes
+PACKAGES	:= glib-2.0 libcap-ng
+ifneq ($(SYSTEMD),no)
+PACKAGES	+= libsystemd
+SYSTEMD_FLAGS	:= -DHAVE_LIBSYSTEMD
+endif
 CLIENT_PACKAGES	:= glib-2.0
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -63,7 +69,7 @@ ALL_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
 	-Iinclude -Isrc -DVERSION='"$(VERSION)"' \
 	-DRUNSTATEDIR='"$(runstatedir)"' \
 	-DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_56 \
-	-DGLIB_VERSION_MAX_ALLOWED=GLIB_VERSION_2_56 $(CPPFLAGS)
+	-DGLIB_VERSION_MAX_ALLOWED=GLIB_VERSION_2_56 $(SYSTEMD_FLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(CONTROL_FLOW_$(PROCESSOR)) \
 	$(SANITIZE_FLAGS) $(PACKAGE_CFLAGS) $(HERE_IS_NOWHERE) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_FLAGS) \
@@ -108,6 +114,7 @@ help:
 #: make check-fast the tests that need no virtual machine
 #: make check-vm   the tests on real kernel SCSI targets
 #: make check-guest  a real Linux guest with sg_persist on its own disk
+#: make check-distributions  builds and fast tests in roots of Debian 11 to sid
 #: make check-newer-qemu  the cluster tests with the QEMU of Debian sid
 #: make check-newer-multipath  the tests on maps with Debian sid's multipathd
 #: make lint       formatting, static analysis, spelling, manual pages
@@ -117,6 +124,7 @@ help:
 #: make install    into PREFIX (/usr/local), below DESTDIR
 #: make uninstall  what install did, undone
 #: make clean      remove build/
+#: SYSTEMD=no      with any of these: without libsystemd, and nothing is lost
 #: V=1             with any of these: whole commands
 .PHONY: all
 all: $(BUILD)/qemu-pr-helper $(BUILD)/qemu-pr-client

@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -22,6 +21,7 @@
 #include "base/peer.h"
 #include "file-lock.h"
 #include "killed.h"
+#include "systemd.h"
 
 /* Bursts of connects must not fail; the kernel cuts it to somaxconn. */
 #define BACKLOG 4096
@@ -52,8 +52,8 @@ static bool is_activated(void)
 
 bool listen_activated(ListenSocket *ret_socket, GError **error)
 {
-	int count = is_activated() ? sd_listen_fds(1) : 0;
-	int fd = SD_LISTEN_FDS_START;
+	int count = is_activated() ? systemd_listen_fds() : 0;
+	int fd = SYSTEMD_LISTEN_FD;
 
 	*ret_socket = (ListenSocket) { .fd = -1 };
 	if (count == 0)
@@ -73,7 +73,7 @@ bool listen_activated(ListenSocket *ret_socket, GError **error)
 			  count);
 		return false;
 	}
-	if (sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0) {
+	if (!systemd_is_listening(fd)) {
 		error_set(error, "the descriptor passed by socket activation "
 				 "is not a listening Unix stream socket; set "
 				 "ListenStream= to a path in the socket unit");

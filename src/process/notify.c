@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/fd.h"
+#include "systemd.h"
 
 /* While it stops, it asks systemd for a little more time, again and again. So
  * the unit's TimeoutStopSec= can be short: it bounds a loop that is stuck, and
@@ -76,13 +76,13 @@ static gboolean feed_watchdog(gpointer data)
 
 void notify_ready(void)
 {
-	guint64 interval = 0;
+	uint64_t limit = systemd_watchdog_us();
 
 	if (tell_ready(NULL) == G_SOURCE_CONTINUE)
 		ready_retry = g_timeout_add(RETRY_INTERVAL, tell_ready, NULL);
-	if (sd_watchdog_enabled(0, &interval) > 0)
-		g_timeout_add((guint)MAX(interval / 1000 / 2, 1), feed_watchdog,
-			      NULL);
+	if (limit > 0)
+		g_timeout_add((guint)CLAMP(limit / 1000 / 2, 1, G_MAXUINT),
+			      feed_watchdog, NULL);
 }
 
 static gboolean ask_for_time(gpointer data)

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 
+#include "process/systemd.h"
 #include "testing.h"
 
 static char *directory, *path;
@@ -109,7 +109,7 @@ static void test_bind(void)
 
 	set_up();
 	sock = bind_path();
-	g_assert_true(sd_is_socket_unix(sock.fd, SOCK_STREAM, 1, NULL, 0) > 0);
+	g_assert_true(systemd_is_listening(sock.fd));
 	g_assert_cmpint(fcntl(sock.fd, F_GETFL) & O_NONBLOCK, !=, 0);
 	g_assert_cmpint(fcntl(sock.fd, F_GETFD) & FD_CLOEXEC, !=, 0);
 	client = connect_to(path);
@@ -340,12 +340,12 @@ static void activate(int fd, const char *count, bool expected, const char *word)
 {
 	ListenSocket sock;
 
-	g_assert_cmpint(dup2(fd, SD_LISTEN_FDS_START), ==, SD_LISTEN_FDS_START);
+	g_assert_cmpint(dup2(fd, SYSTEMD_LISTEN_FD), ==, SYSTEMD_LISTEN_FD);
 	set_passed(count);
 	sock = activated(expected, word);
 	if (!expected)
 		return;
-	g_assert_cmpint(sock.fd, ==, SD_LISTEN_FDS_START);
+	g_assert_cmpint(sock.fd, ==, SYSTEMD_LISTEN_FD);
 	g_assert_null(sock.path);
 	g_assert_cmpint(fcntl(sock.fd, F_GETFL) & O_NONBLOCK, !=, 0);
 	g_assert_null(g_getenv("LISTEN_FDS"));
@@ -372,7 +372,7 @@ static void activate_with_socket(void)
 			       sizeof(sa_family_t)));
 	g_assert_no_errno(listen(fd, 1));
 	activate(fd, "1", true, NULL);
-	g_assert_no_errno(dup2(fd, SD_LISTEN_FDS_START + 1));
+	g_assert_no_errno(dup2(fd, SYSTEMD_LISTEN_FD + 1));
 	activate(fd, "2", false, "2 sockets, but exactly one");
 	activate(fd, "1000", false, "LISTEN_FDS");
 	tear_down();
