@@ -114,6 +114,13 @@ check-vm: all
 check-guest: all
 	@$(RUN_TAP) -t 2000 $(GUEST)
 
+# Each in a root of its own that debootstrap makes; the last one for 32 bits.
+DISTRIBUTIONS ?= bullseye bookworm trixie sid bookworm:i386
+.PHONY: check-distributions
+check-distributions:
+	@$(RUN_TAP) -t 7200 -j 1 $(foreach release,$(DISTRIBUTIONS),\
+		'$(subst :,-,$(release)):tests/distributions $(BUILD) $(subst :, ,$(release))')
+
 .PHONY: check-newer-multipath
 check-newer-multipath: all
 	@$(RUN_TAP) -t 1000 $(NEWER_MULTIPATH)
