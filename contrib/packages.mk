@@ -24,15 +24,23 @@ PACKAGER ?= The packager of qemu-pr-helper <packager@example.org>
 deb: dist
 	@contrib/make-deb $(VERSION) $(TARBALL) $(DIST)/deb '$(PACKAGER)'
 
+#: make image      the content of the image for KubeVirt, in build/dist/image/
+.PHONY: image
+image: all
+	@rm -rf $(DIST)/image
+	@contrib/container/content $(BUILD) LICENSE $(DIST)/image
+	@echo $(DIST)/image
+
 # What tests of packages lay their layers over; kept until `make clean`.
 PACKAGE_ROOT := $(BUILD)/packages/bookworm
 DEB = $(DIST)/deb/qemu-pr-helper-dropin_$(VERSION)-0upstream1_*.deb
 
 #: make check-packages  builds the packages, and installs them in throwaway roots
 .PHONY: check-packages
-check-packages: deb
+check-packages: all deb
 	@tests/packages/debian-root $(PACKAGE_ROOT)
 	@$(RUN_TAP) -t 600 'lintian:tests/packages/lintian $(DIST)/deb' \
+		'container:tests/packages/test-container.py $(BUILD)' \
 		"deb:tests/packages/test-deb.py $(PACKAGE_ROOT) $$(echo $(DEB))"
 
 #: make rpm        an RPM package, in build/dist/rpm/; RPM_FLAGS= for rpmbuild
