@@ -118,6 +118,8 @@ def withdraw(portal_group):
 class LoopTarget:
     """A target that is its own initiator (tcm_loop): the quickest nexus there is."""
 
+    is_cut_off = False
+
     def __init__(self, backstore, number):
         # World-wide names for the two ends, the same each time for a disk of that name.
         unique = f"{zlib.crc32(backstore.name.encode()):08x}"
@@ -139,6 +141,8 @@ class LoopTarget:
 
 class IscsiTarget:
     """A target at the end of a network connection: it can be cut off."""
+
+    is_cut_off = False
 
     def __init__(self, backstore, number):
         name = f"iqn.2000-01.test.invalid:{backstore.name}-{number}"
@@ -168,6 +172,16 @@ class IscsiTarget:
         """Cut it off: for so many seconds the kernel holds every command, then fails it."""
         write(f"/sys/class/iscsi_session/{self.session}/recovery_tmo", str(seconds))
         write(self.group + "/enable", "0")
+        self.is_cut_off = True
+
+    def remove(self):
+        """Take the device away from the kernel as well; one that is cut off has to stay."""
+        self.nexus.delete()
+        write(self.group + "/enable", "0")
+        os.rmdir(f"{self.group}/np/{PORTAL}")
+        withdraw(self.group)
+        os.rmdir(self.group)
+        os.rmdir(self.base)
 
 
 class Disk:
@@ -180,8 +194,12 @@ class Disk:
         self.targets = [kind(self.backstore, number) for number in range(nexuses)]
         self.nexus = [target.nexus for target in self.targets]
 
+    def can_go(self):
+        """Whether remove() works."""
+        return not any(target.is_cut_off for target in self.targets)
+
     def remove(self):
-        """Only for disks with loop targets."""
+        """All of it."""
         for target in self.targets:
             target.remove()
         self.backstore.remove()

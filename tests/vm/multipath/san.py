@@ -82,8 +82,6 @@ class San:
     def __init__(self, name, make=rig.loop_disk):
         """The name's hexadecimal digits are all that tells one disk's WWID from another's."""
         self.disk = make(name, nexuses=3)
-        # Those of others can be made to hang for good.
-        self.can_go = make is rig.loop_disk
         self.paths = [Path(nexus) for nexus in self.disk.nexus[:2]]
         self.other = self.disk.nexus[2]
         self.fd = self.other.open()
@@ -327,7 +325,7 @@ def start(makes=(rig.loop_disk,)):
 
 def end(daemon, sans):
     """The next program finds no map, and sda free again; or there is no next program."""
-    if not all(san.can_go for san in sans):
+    if not all(san.disk.can_go() for san in sans):
         daemon.process.kill()
         return
     if daemon.process.poll() is None:

@@ -156,7 +156,7 @@ def _():
     assert f"{path}: free" in is_ready("-k", path)
     with open(path, "wb"), contextlib.ExitStack() as stack:
         stack.callback(os.unlink, path)
-        is_found("no socket", path, arguments=["-k", path])
+        is_found("is not a socket", path, arguments=["-k", path])
     is_found("/nonexistent", arguments=["-k", "/nonexistent/pr.sock"])
 
 
