@@ -34,7 +34,7 @@ typedef struct Execution {
 	Map map; /* as it was read last */
 } Execution;
 
-static bool is_scsi_major(unsigned int major)
+static bool multipath_is_scsi_major(unsigned int major)
 {
 	return major == SCSI_DISK0_MAJOR || major == SCSI_CDROM_MAJOR ||
 	       (major >= SCSI_DISK1_MAJOR && major <= SCSI_DISK7_MAJOR) ||
@@ -46,7 +46,8 @@ static bool is_scsi_major(unsigned int major)
 static bool multipath_claims(const struct statx *status,
 			     uint64_t *ret_queue_key)
 {
-	if (!S_ISBLK(status->stx_mode) || is_scsi_major(status->stx_rdev_major))
+	if (!S_ISBLK(status->stx_mode) ||
+	    multipath_is_scsi_major(status->stx_rdev_major))
 		return false;
 	*ret_queue_key = makedev(status->stx_rdev_major, status->stx_rdev_minor)
 				 << 1 |
@@ -54,13 +55,13 @@ static bool multipath_claims(const struct statx *status,
 	return true;
 }
 
-static int64_t left_ms(const Execution *e)
+static int64_t multipath_left_ms(const Execution *e)
 {
 	return (e->deadline - g_get_monotonic_time()) / 1000;
 }
 
-static int call(const Execution *e, const PrivilegedRequest *request,
-		PrivilegedReply *ret_reply)
+static int multipath_call(const Execution *e, const PrivilegedRequest *request,
+			  PrivilegedReply *ret_reply)
 {
 	int fd = -1;
 
@@ -68,7 +69,7 @@ static int call(const Execution *e, const PrivilegedRequest *request,
 	return fd;
 }
 
-static const Map *read_map(void *data)
+static const Map *multipath_read_map(void *data)
 {
 	Execution *e = data;
 	Map map;
@@ -81,7 +82,7 @@ static const Map *read_map(void *data)
 }
 
 /* With the remedy, where there is one. */
-static const char *error_text(int error)
+static const char *multipath_error_text(int error)
 {
 	switch (error) {
 	case EPIPE:
@@ -103,8 +104,8 @@ static const char *error_text(int error)
 	}
 }
 
-static int open_path(const Execution *e, const MapPath *path, int64_t time_us,
-		     Command *attempt)
+static int multipath_open(const Execution *e, const MapPath *path,
+			  int64_t time_us, Command *attempt)
 {
 	PrivilegedRequest request = {
 		.action = PRIVILEGED_OPEN_PATH,
@@ -113,19 +114,19 @@ static int open_path(const Execution *e, const MapPath *path, int64_t time_us,
 		.minor = path->minor,
 	};
 	PrivilegedReply reply;
-	int fd = call(e, &request, &reply);
+	int fd = multipath_call(e, &request, &reply);
 
 	if (fd < 0)
 		command_refuse(attempt,
 			       reply.error == EPIPE ? FAILURE_NO_RESOURCES
 						    : FAILURE_NO_PATH,
 			       "cannot open path %s: %s", path->name,
-			       error_text(reply.error));
+			       multipath_error_text(reply.error));
 	return fd;
 }
 
 /* Which path it was is half of what the operator wants to know. */
-static void name_path(Command *attempt, const MapPath *path)
+static void multipath_name_path(Command *attempt, const MapPath *path)
 {
 	char reason[COMMAND_REASON_SIZE];
 
@@ -136,8 +137,8 @@ static void name_path(Command *attempt, const MapPath *path)
 		   path->name, reason);
 }
 
-static void send_down(void *data, const MapPath *path, Send send,
-		      Command *attempt)
+static void multipath_send(void *data, const MapPath *path, Send send,
+			   Command *attempt)
 {
 	const Execution *e = data;
 	int64_t now_us = g_get_monotonic_time();
@@ -146,9 +147,9 @@ static void send_down(void *data, const MapPath *path, Send send,
 	attempt->major = path->major;
 	attempt->minor = path->minor;
 	/* open() waits while the path's host is in error recovery. */
-	attempt->fd = open_path(e, path,
-				multipath_time_us(e->deadline - now_us, send),
-				attempt);
+	attempt->fd = multipath_open(
+		e, path, multipath_time_us(e->deadline - now_us, send),
+		attempt);
 	if (attempt->fd < 0)
 		return;
 	/* A path that does not answer leaves the others their share. */
@@ -156,10 +157,10 @@ static void send_down(void *data, const MapPath *path, Send send,
 	sg_io_send(attempt,
 		   now_us + multipath_time_us(e->deadline - now_us, send));
 	fd_clear(&attempt->fd);
-	name_path(attempt, path);
+	multipath_name_path(attempt, path);
 }
 
-static void warn(void *data, const char *text)
+static void multipath_warn(void *data, const char *text)
 {
 	const Execution *e = data;
 	const Peer *peer = &e->command->peer;
@@ -178,14 +179,14 @@ static void warn(void *data, const char *text)
 		    e->map.alias, e->map.name, peer->pid, text);
 }
 
-static MultipathdAnswer tell(void *data, MultipathdVerb verb, uint64_t key,
-			     bool aptpl)
+static MultipathdAnswer multipath_tell(void *data, MultipathdVerb verb,
+				       uint64_t key, bool aptpl)
 {
 	Execution *e = data;
 	PrivilegedRequest request = {
 		.action = verb,
-		.timeout = (uint32_t)CLAMP(left_ms(e) / 2, TELL_MIN_MS,
-					   TELL_MAX_MS),
+		.timeout = (uint32_t)CLAMP(multipath_left_ms(e) / 2,
+					   TELL_MIN_MS, TELL_MAX_MS),
 		.key = key,
 		.aptpl = aptpl,
 	};
@@ -193,43 +194,43 @@ static MultipathdAnswer tell(void *data, MultipathdVerb verb, uint64_t key,
 	MultipathdAnswer answer;
 	char text[COMMAND_REASON_SIZE];
 
-	call(e, &request, &reply);
+	multipath_call(e, &request, &reply);
 	answer = privileged_answer(&reply);
 	if (answer.result == MULTIPATHD_UNASKED) {
 		g_snprintf(text, sizeof(text), "cannot ask multipathd: %s",
-			   error_text(reply.error));
-		warn(e, text);
+			   multipath_error_text(reply.error));
+		multipath_warn(e, text);
 	}
 	return answer;
 }
 
-static Hold hold_get(void *data)
+static Hold multipath_hold_get(void *data)
 {
 	return map_record_hold(((Execution *)data)->map.uuid);
 }
 
-static void hold_set(void *data, Hold hold)
+static void multipath_hold_set(void *data, Hold hold)
 {
 	map_record_set_hold(((Execution *)data)->map.uuid, hold);
 }
 
-static void execute_on_map(Command *command, int64_t deadline)
+static void multipath_execute_on(Command *command, int64_t deadline)
 {
 	Execution e = { .command = command, .deadline = deadline };
 	MultipathWorld world = {
-		.read_map = read_map,
-		.send = send_down,
-		.tell = tell,
-		.hold_get = hold_get,
-		.hold_set = hold_set,
-		.warn = warn,
+		.read_map = multipath_read_map,
+		.send = multipath_send,
+		.tell = multipath_tell,
+		.hold_get = multipath_hold_get,
+		.hold_set = multipath_hold_set,
+		.warn = multipath_warn,
 		.data = &e,
 	};
 
 	multipath_execute(command, &world);
 }
 
-static void multipath_back_end_execute(Command *command, int64_t deadline)
+static void multipath_serve(Command *command, int64_t deadline)
 {
 	DeviceKind kind = device_kind("/sys", command->block, command->major,
 				      command->minor);
@@ -240,7 +241,7 @@ static void multipath_back_end_execute(Command *command, int64_t deadline)
 		command_refuse(command, FAILURE_NOT_SUPPORTED, "%s",
 			       broker_refusal());
 	else
-		execute_on_map(command, deadline);
+		multipath_execute_on(command, deadline);
 }
 
 const Backend backend_multipath = {
@@ -249,5 +250,5 @@ const Backend backend_multipath = {
 	/* The steps of two commands on one map must not mix. */
 	.threads = 1,
 	.claims = multipath_claims,
-	.execute = multipath_back_end_execute,
+	.execute = multipath_serve,
 };
