@@ -188,7 +188,7 @@ demo-picture: all
 
 .PHONY: deps
 deps:
-	@sh contrib/deps $(filter-out deps,$(MAKECMDGOALS))
+	@SYSTEMD='$(SYSTEMD)' sh contrib/deps $(filter-out deps,$(MAKECMDGOALS))
 
 # `make deps check` on a machine that has nothing: first the one, then the
 # other, also with -j.
