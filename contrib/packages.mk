@@ -39,9 +39,11 @@ DEB = $(DIST)/deb/qemu-pr-helper-dropin_$(VERSION)-0upstream1_*.deb
 .PHONY: check-packages
 check-packages: all deb
 	@tests/packages/debian-root $(PACKAGE_ROOT)
-	@$(RUN_TAP) -t 600 'lintian:tests/packages/lintian $(DIST)/deb' \
+	@$(RUN_TAP) -t 900 'lintian:tests/packages/lintian $(DIST)/deb' \
 		'container:tests/packages/test-container.py $(BUILD)' \
-		"deb:tests/packages/test-deb.py $(PACKAGE_ROOT) $$(echo $(DEB))"
+		"deb:tests/packages/test-deb.py $(PACKAGE_ROOT) $$(echo $(DEB))" \
+		"deb-systemd:tests/vm/run --systemd --timeout 880 \
+			tests/packages/test-deb-systemd.py $$(echo $(DEB))"
 
 #: make rpm        an RPM package, in build/dist/rpm/; RPM_FLAGS= for rpmbuild
 .PHONY: rpm
