@@ -167,6 +167,7 @@ def _():
 
 @forking_test("a process that is not the daemon is left alone, whatever the PID file says")
 def _():
+    need_root("as init is")
     with subprocess.Popen(["sleep", "1000"]) as other:
         for text in (f"{other.pid}\n", "nonsense\n", "../../etc/passwd\n", "-1\n", ""):
             with Service() as service:

@@ -397,6 +397,16 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 	return n;
 }
 
+/* What clang makes of poll() where newer C libraries check its arguments. */
+int poll_checked(struct pollfd *fds, nfds_t count, int timeout,
+		 size_t size) __asm__("__poll_chk");
+
+int poll_checked(struct pollfd *fds, nfds_t count, int timeout, size_t size)
+{
+	g_assert_cmpuint(count * sizeof(*fds), <=, size);
+	return poll(fds, count, timeout);
+}
+
 /* Another thread, or another program with the same stderr, was faster. */
 static void test_room_taken(void)
 {
