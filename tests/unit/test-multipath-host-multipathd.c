@@ -222,7 +222,7 @@ static void test_drop_by_drop(void)
 
 static void test_lengths(void)
 {
-	static const size_t lengths[] = { 257, 4096, (size_t)1 << 32,
+	static const size_t lengths[] = { 257, 4096, SIZE_MAX / 2 + 1,
 					  SIZE_MAX };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lengths); i++) {
