@@ -31,9 +31,6 @@ void poller_free(Poller *poller);
  * were fetched and before the first of them is delivered. */
 void poller_on_turn(Poller *poller, void (*turn)(void *data), void *data);
 
-/* While an event is delivered: it is the only one of this turn. */
-bool poller_is_alone(const Poller *poller);
-
 /* False with errno set, where the kernel refuses. */
 bool poller_add(Poller *poller, Watch *watch, uint32_t events);
 

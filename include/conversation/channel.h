@@ -37,10 +37,18 @@ bool channel_transmit(Channel *channel, const uint8_t *bytes, size_t size);
 /* Takes the complete command from the session: it arrives now. */
 Command *channel_take_command(Channel *channel);
 
-/* On a thread: takes the command, which is answered and replied to, and waits
- * for the next. NULL where none comes within the time, or one that is not
- * plain and whole: that is left to the main loop, where it is. */
-Command *channel_next(Channel *channel, Command *command);
+typedef enum ChannelNews {
+	CHANNEL_COMMAND, /* *ret_command is the client's next one */
+	CHANNEL_SILENCE, /* nothing more has come yet */
+	CHANNEL_OTHER,   /* what has come is not plain, or took too long: it is
+			    left where it is, for the main loop */
+} ChannelNews;
+
+/* On a thread: reads the client's next command, with its back end selected.
+ * Takes the command before it, whose reply is sent, or NULL. Without `wait` it
+ * does not wait for bytes; with it, for CHANNEL_PATIENCE. */
+ChannelNews channel_next(Channel *channel, Command *answered, bool wait,
+			 Command **ret_command);
 
 /* Each byte that the client sends fails from now on, and it knows that; what
  * it has sent before is still read, up to the end. */

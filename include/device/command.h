@@ -65,6 +65,10 @@ typedef struct Command {
 	int64_t answered;                 /* when; microseconds, as arrival */
 	size_t sent; /* bytes of header and data that have gone out already */
 
+	/* So many bytes of `data` at most are not zero, as far as devices say
+	 * what they transfer. */
+	size_t written;
+
 	/* The reply as it goes over the wire: header, then payload. For OUT
 	 * `data` holds the parameter list until the device has it. */
 	uint8_t header[WIRE_REPLY_SIZE];

@@ -23,16 +23,34 @@
 typedef struct Lanes Lanes;
 typedef struct Task Task;
 
+typedef enum LaneNews {
+	LANE_QUIET,        /* nothing has come for long: the thread may go */
+	LANE_NOTHING,      /* nothing has come yet */
+	LANE_TASK,         /* *ret_task is to be run */
+	LANE_TASK_OF_MANY, /* the same; another thread has to wait meanwhile */
+} LaneNews;
+
+/* Where a thread whose lane has no more tasks waits for one that does not come
+ * through lanes_push(): a client's next command, say. */
+typedef struct LaneWait {
+	/* On a thread of the lane with this key. `alone`: no other thread is
+	 * in the lane. Lasts some milliseconds at most. */
+	LaneNews (*wait)(struct LaneWait *wait, uint64_t key, bool alone,
+			 Task **ret_task);
+} LaneWait;
+
 struct Task {
-	/* On some thread, with all signals blocked. May free the task. */
-	void (*run)(Task *task);
+	/* On some thread, with all signals blocked. May free the task. Returns
+	 * where the thread can wait for further tasks of the lane, or NULL. */
+	LaneWait *(*run)(Task *task);
 	/* Private to lanes.c; the lane is set while the task is queued. */
 	GList link;
 	struct Lane *lane;
 };
 
 typedef struct LaneLimits {
-	/* Threads that one lane may occupy. */
+	/* Threads that one lane may occupy with tasks. As many again may wait:
+	 * they cannot be stuck. */
 	unsigned int threads;
 	/* True: a task waits even where no thread can be had for its lane;
 	 * false: it is refused. */
@@ -48,16 +66,6 @@ Lanes *lanes_new(unsigned int ceiling);
  * caller's. All tasks of one key must come with the same limits. */
 bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 		Task *task);
-
-/* For a task that runs: its thread works for the lane no longer, and may wait
- * for something else, a moment: others may count on it. False: others wait for
- * the lane, the thread is needed. */
-bool lanes_step_out(Lanes *lanes);
-
-/* As lanes_push(), by a task that has stepped out, and that returns now: its
- * thread is the one that will look for work. */
-bool lanes_push_back(Lanes *lanes, uint64_t key, const LaneLimits *limits,
-		     Task *task);
 
 /* Takes a task back. False: it runs already, or has run. */
 bool lanes_cancel(Lanes *lanes, Task *task);

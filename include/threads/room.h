@@ -29,4 +29,7 @@ unsigned int room_clients(unsigned int table);
 bool room_for_messages(unsigned int table, unsigned int clients,
 		       unsigned int others, unsigned int messages);
 
+/* How many messages that table has room for beside so many clients. */
+unsigned int room_messages(unsigned int table, unsigned int clients);
+
 #endif

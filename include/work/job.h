@@ -1,63 +1,86 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One command on its way through a thread: executed, replied to, and left for
- * the main loop; or, where the thread may stay with the client, followed by
- * the client's next command. Worker's own; others know a job as a handle.
+ * the main loop; or, if its client is active, followed by the client's next
+ * command. Worker's own; others know a job as a handle.
  *
- *              +------------------ push back ------------------+
- *              v                                               |
- *   queued --> executing --> reply sent --> listening -- next command
- *                                |              |
- *                                v              v nothing came
+ *              +----------------- the next command -----------------+
+ *              v                                                    |
+ *   queued --> executing --> reply sent --> in the active set --> receiving
+ *                                |                  |               |
+ *                                v                  v silence       v not plain
  *                              finished: in the mailbox
  *
  * The mailbox's lock says who has the client: a thread writes to it while it
- * holds the lock, and reads from it while the job is listening; the main loop
+ * holds the lock, and reads from it while the job is receiving; the main loop
  * takes the client away under the lock, from a job that is not.
  */
 #ifndef JOB_H
 #define JOB_H
 
+#include "conversation/channel.h"
 #include "device/command.h"
 #include "threads/lanes.h"
+#include "work/active-set.h"
 #include "work/mailbox.h"
 
 /* Threads of all devices together; one device may occupy as many as its back
  * end says. A command for a further device is refused at the ceiling. */
 #define JOB_THREADS_MAX 1024
 
+/* Threads that read from clients at a time: each may receive as many
+ * descriptors as one message brings, and there must be room for them. */
+#define JOB_RECEIVERS 4
+
 /* What all jobs share. */
 typedef struct JobHost {
 	Lanes *lanes;
 	int64_t timeout; /* from arrival to deadline, microseconds */
 	bool (*is_urgent)(const Command *command); /* see WorkerEvents */
-	Command *(*next)(Command *command);        /* see WorkerEvents */
+	ChannelNews (*next)(Connection *connection, Command *answered,
+			    bool wait, Command **ret_command); /* the same */
 	Mailbox mailbox;
-	bool all_urgent;       /* under the mailbox's lock */
-	pthread_cond_t let_go; /* a recalled job is not listening any more */
+
+	/* Under the mailbox's lock. */
+	ActiveSets active;
+	unsigned int receiving;     /* jobs; at most receivers_max */
+	unsigned int receivers_max; /* set before the first job */
+	bool all_urgent;
+	pthread_cond_t unused; /* a thread has let go of a client's socket */
+	unsigned int waiters;  /* for that */
 } JobHost;
 
 typedef struct Job {
 	Task task; /* must be first */
 	JobHost *host;
-	bool stays; /* its threads may listen to the client */
+	bool stays; /* its client is active */
 
+	Connection *connection; /* NULL once it has gone; the main loop's, and
+				   that of the thread that receives */
 	/* Main loop only: the worker's notes. */
-	Connection *connection; /* NULL once it has gone */
-	int64_t due;            /* when to look at the deadline */
-	GList link;             /* its data is the job */
+	int64_t due; /* when to look at the deadline */
+	GList link;  /* its data is the job */
 
 	/* Under the lock, but for the thread that executes the command. */
-	Command *command; /* NULL: listening, or finished without another */
+	Command *command; /* NULL: a thread reads the next one, or has read none
+			   */
 	int64_t deadline;
-	int socket;     /* where the reply goes; -1: nowhere (any more) */
-	bool urgent;    /* the main loop waits for it */
-	bool disowned;  /* nobody waits for it */
-	bool listening; /* a thread waits for the client's next command */
-	bool recalled;  /* the main loop waits for the end of that */
+	int socket;    /* where the reply goes; -1: nowhere (any more) */
+	bool urgent;   /* the main loop waits for it */
+	bool disowned; /* nobody waits for it */
+	ActiveMember active;
+	bool receiving; /* a thread reads from the client */
+	bool used;      /* a thread reads from its socket, or writes to it */
+	bool recalled;  /* the main loop has the client */
 	bool finished;
 	GList letter; /* in the mailbox; its data is the job */
 } Job;
+
+void job_host_init(JobHost *host, Lanes *lanes, int64_t timeout);
+
+/* To be called at intervals: the main loop gets the active clients of devices
+ * all of whose threads have been busy for a whole interval. */
+void job_give_back_unattended(JobHost *host);
 
 /* All that follows: main loop. Takes the command, borrows the socket. */
 Job *job_new(JobHost *host, Command *command, int socket, bool stays);
@@ -89,8 +112,9 @@ bool job_disown(Job *job, int64_t now);
 void job_hurry(Job *job);
 void job_hurry_all(JobHost *host);
 
-/* No thread touches the client from now on. Waits for one that listens, so
- * nothing more may come from the client. */
-void job_take_client_away(Job *job);
+/* No thread touches the client from now on. True: none has the job, and its
+ * command, if it has one, is answered and the reply sent. Waits for one that
+ * reads from it now: a moment, if nothing more can come from the client. */
+bool job_take_client_away(Job *job);
 
 #endif

@@ -6,8 +6,8 @@
  *
  *   submit --> queued --> executing --> answered
  *                |  ^         |
- *                |  +----- listening: the thread that has replied waits a
- *                |            |       moment for the client's next command
+ *                |  +----- in the device's active set: one of its threads reads
+ *                |            |      the client's next command
  *                |            |
  *                |            deadline: a substitute is answered with
  *                |            "outcome unknown"; the command itself is
@@ -31,18 +31,17 @@ typedef struct Worker Worker;
  * request arrives. What the thread could not send (command->sent tells), the
  * connection sends.
  *
- * Where it may stay, the thread then takes the client's next command itself.
- * It stays only after a device's answer that is not urgent, and while no other
- * command waits for the device.
+ * The client of a job that stays then waits in the device's active set, unless
+ * the answer is the helper's own or urgent; see active-set.h.
  */
 typedef struct WorkerEvents {
 	/* On the thread: whether the main loop has to hear of this answer at
 	 * once. Pure. */
 	bool (*is_urgent)(const Command *command);
-	/* On the thread: takes the command, whose reply is sent, and waits a
-	 * moment for the client's next one, with its back end selected. NULL:
-	 * there is none, or none for a thread to take. */
-	Command *(*next)(Command *command);
+	/* On the thread: reads the client's next command; see channel_next().
+	 */
+	ChannelNews (*next)(Connection *connection, Command *answered,
+			    bool wait, Command **ret_command);
 	/* The command is answered; takes it. command->connection is where the
 	 * answer goes, or NULL where the client has gone. */
 	void (*answered)(Command *command, void *data);
@@ -60,12 +59,16 @@ typedef struct WorkerEvents {
 Worker *worker_new(Poller *poller, Lanes *lanes, int64_t timeout,
 		   const WorkerEvents *events, GError **error);
 
+/* How many threads may read from active clients at a time, JOB_RECEIVERS at
+ * most and as a rule; with 0 no job may stay. */
+void worker_limit_receivers(Worker *worker, unsigned int receivers);
+
 /* Commands that still execute are left to their fate. Accepts NULL. */
 void worker_free(Worker *worker);
 
 /* Takes the command, whose back end is selected; the reply goes to `socket`,
- * which is borrowed until the job ends. `stay`: threads may stay with the
- * client; until the job ends the main loop must not read from it. NULL: no
+ * which is borrowed until the job ends. `stay`: the client is active, threads
+ * may read from it; until the job ends the main loop must not. NULL: no
  * thread could be had for the device; the command is answered, and still the
  * caller's. */
 Job *worker_submit(Worker *worker, Command *command, int socket, bool stay);
@@ -77,9 +80,10 @@ void worker_hurry(Worker *worker, Job *job);
 void worker_hurry_all(Worker *worker);
 
 /* The client went away. A queued command is dropped, one that executes goes on
- * without a connection. Waits for a thread that listens to the client: nothing
- * more may come from it, so that this is but a moment. */
-void worker_abandon(Worker *worker, Job *job);
+ * without a connection. Returns the one whose reply the client has got, which
+ * is the caller's now; as a rule NULL. Waits for a thread that reads from the
+ * client: nothing more may come from it, so that this is but a moment. */
+Command *worker_abandon(Worker *worker, Job *job);
 
 /* Treats all deadlines as passed, at the end of a shutdown's patience. */
 void worker_expire_all(Worker *worker);
@@ -90,11 +94,8 @@ unsigned int worker_outstanding(const Worker *worker);
 /* Those among them whose client has gone. */
 unsigned int worker_abandoned(const Worker *worker);
 
-/* Those among them whose threads may stay with the client. */
+/* Those among them whose clients are active. */
 unsigned int worker_staying(const Worker *worker);
-
-/* Whether a job has come after this moment that is still out. */
-bool worker_has_young(const Worker *worker, int64_t since);
 
 /* Disowned commands that the kernel has not given back. */
 unsigned int worker_disowned(const Worker *worker);

@@ -172,11 +172,6 @@ void poller_on_turn(Poller *poller, void (*turn)(void *data), void *data)
 	poller->turn_data = data;
 }
 
-bool poller_is_alone(const Poller *poller)
-{
-	return poller->fetched == 1;
-}
-
 static int control(Poller *poller, int operation, Watch *watch, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = watch };

@@ -16,6 +16,10 @@
 #include "threads/disposal.h"
 #include "threads/room.h"
 
+/* A request has two parts, and a step of its own when it is whole; who sends it
+ * in smaller pieces is left to the main loop. */
+#define STEPS_MAX 4
+
 /* Else recvmsg() would drop a byte sent with MSG_OOB, and close the descriptors
  * that came with it, which may block. */
 static void take_urgent_bytes_in_line(int socket)
@@ -124,22 +128,47 @@ Command *channel_take_command(Channel *channel)
 	return command;
 }
 
-Command *channel_next(Channel *channel, Command *command)
+/* One step. CHANNEL_SILENCE: and the next one may follow. */
+static ChannelNews next_step(Channel *channel, int flags, bool *ret_received)
 {
-	Session *session = &channel->session;
 	uint8_t *bytes;
 	size_t size;
 
+	switch (session_wants(&channel->session, &bytes, &size)) {
+	case SESSION_WANTS_READ:
+		*ret_received = channel_receive(channel, bytes, size, flags);
+		return *ret_received && !channel->proven ? CHANNEL_OTHER
+							 : CHANNEL_SILENCE;
+	case SESSION_WANTS_ANSWER:
+		return backend_select(channel->session.command)
+			       ? CHANNEL_COMMAND
+			       : CHANNEL_OTHER;
+	default:
+		return CHANNEL_OTHER;
+	}
+}
+
+ChannelNews channel_next(Channel *channel, Command *answered, bool wait,
+			 Command **ret_command)
+{
+	ChannelNews news = CHANNEL_SILENCE;
+	bool received = true;
+
 	g_assert(!thread_is_main());
 	/* The reply is out, so that the session comes to the next request. */
-	g_assert(command->sent == WIRE_REPLY_SIZE + command->reply.size);
-	session_answer(session, command);
-	if (session_wants(session, &bytes, &size) != SESSION_WANTS_READ ||
-	    !channel_receive(channel, bytes, size, 0) ||
-	    session_wants(session, &bytes, &size) != SESSION_WANTS_ANSWER ||
-	    !backend_select(session->command))
-		return NULL;
-	return channel_take_command(channel);
+	if (answered) {
+		g_assert(answered->sent ==
+			 WIRE_REPLY_SIZE + answered->reply.size);
+		session_answer(&channel->session, answered);
+	}
+	for (int i = 0; i < STEPS_MAX && received && news == CHANNEL_SILENCE;
+	     i++)
+		news = next_step(channel, wait ? 0 : MSG_DONTWAIT, &received);
+	if (news == CHANNEL_COMMAND)
+		*ret_command = channel_take_command(channel);
+	if (news == CHANNEL_SILENCE && (wait || received))
+		return CHANNEL_OTHER;
+	return news;
 }
 
 void channel_shut_out(Channel *channel)

@@ -48,15 +48,16 @@ Command *command_renew(Command *old, const uint8_t cdb[WIRE_CDB_SIZE],
 		       const ScsiPrCdb *pr, int fd)
 {
 	Command *command = old ? old : g_new(Command, 1);
+	size_t written = old ? old->written : WIRE_DATA_MAX;
 
-	g_assert(pr->length <= WIRE_DATA_MAX);
+	g_assert(pr->length <= WIRE_DATA_MAX && written <= WIRE_DATA_MAX);
 	if (old)
 		fd_clear(&old->fd);
-	memset(command, 0, offsetof(Command, data));
-	/* A device that transfers less than it claims must not send another
-	 * client's bytes. More than this is never sent. */
-	if (pr->opcode == SCSI_PERSISTENT_RESERVE_IN)
-		memset(command->data, 0, pr->length);
+	/* A device that transfers less than it claims must not send what other
+	 * memory held, nor, if it did not lie then, the last answer. */
+	memset(command, 0, offsetof(Command, data) + written);
+	if (pr->opcode == SCSI_PERSISTENT_RESERVE_OUT)
+		command->written = pr->length;
 	memcpy(command->cdb, cdb, WIRE_CDB_SIZE);
 	command->pr = *pr;
 	command->fd = fd;
@@ -112,6 +113,7 @@ void command_refuse(Command *command, Failure failure, const char *reason, ...)
 	va_list arguments;
 
 	g_assert(*reason);
+	command->written = WIRE_DATA_MAX; /* nobody has said how much */
 	command->failure = failure;
 	command->answered = g_get_monotonic_time();
 	command->reply.status = SCSI_CHECK_CONDITION;
@@ -131,6 +133,8 @@ void command_answer(Command *command, uint8_t status, const uint8_t *sense,
 	g_assert(sense_length <= WIRE_SENSE_SIZE);
 	command->failure = FAILURE_NONE;
 	command->answered = g_get_monotonic_time();
+	command->written =
+		MIN(MAX(command->written, transferred), WIRE_DATA_MAX);
 	reply->status = status;
 	reply->size = 0;
 	memset(reply->sense, 0, WIRE_SENSE_SIZE);
@@ -154,4 +158,5 @@ void command_take_answer(Command *command, const Command *from)
 	command->answered = from->answered;
 	memcpy(command->reason, from->reason, sizeof(command->reason));
 	memcpy(command->data, from->data, from->reply.size);
+	command->written = WIRE_DATA_MAX;
 }

@@ -18,8 +18,9 @@
 #include "report.h"
 #include "threads/disposal.h"
 
-/* Clients that threads stay with at a time. */
-#define STAY_MAX 4
+/* A client whose command comes so soon after its last answer is active, in
+ * microseconds: in a crowd a round trip may take as long. */
+#define ACTIVE_US ((int64_t)100 * 1000)
 
 /* How many turns of the drain a client gets to finish a request of which
  * nothing more comes. */
@@ -93,34 +94,22 @@ static void trace_submit(const Command *command)
 	      command->backend->name);
 }
 
-/* A crowd is served better by the main loop, which takes many requests in one
- * turn. Commands that have been out for long are no crowd: they hang. */
-static bool is_alone(const ConnectionHost *host, int64_t now)
-{
-	return poller_is_alone(host->poller) &&
-	       worker_staying(host->worker) < STAY_MAX &&
-	       !worker_has_young(host->worker, now - CHANNEL_PATIENCE);
-}
-
-/* A client that sends one command after the other may have a thread stay with
- * it, which saves the way over the main loop. */
-static bool may_have_thread(const Connection *connection,
-			    const Command *command)
+/* A client that sends one command soon after the other is active: the device's
+ * threads read from it, which saves the way over the main loop. */
+static bool is_active(const Connection *connection, const Command *command)
 {
 	ConnectionHost *host = connection->host;
 
 	return connection->channel.proven &&
-	       command->arrival - connection->answered < CHANNEL_PATIENCE &&
-	       is_alone(host, command->arrival) &&
-	       host->has_room_for_thread(host);
+	       command->arrival - connection->answered < ACTIVE_US &&
+	       host->has_room_for_threads(host);
 }
 
 static void submit(Connection *connection)
 {
 	Command *command = channel_take_command(&connection->channel);
-	bool stay = may_have_thread(connection, command);
+	bool active = is_active(connection, command);
 
-	g_assert(worker_staying(connection->host->worker) + stay <= STAY_MAX);
 	/* The client waits for the answer: it is not in the midst of sending,
 	 * and will notice before it sends the next request. */
 	if (connection->draining)
@@ -133,10 +122,10 @@ static void submit(Connection *connection)
 	command->connection = connection;
 	trace_submit(command);
 	/* The threads read then; the loop hears, once, that the client went. */
-	if (stay)
+	if (active)
 		set_events(connection, EPOLLONESHOT);
 	connection->job = worker_submit(connection->host->worker, command,
-					connection->watch.fd, stay);
+					connection->watch.fd, active);
 	if (!connection->job)
 		answer_refused(connection, command);
 }
@@ -184,8 +173,11 @@ static void pump(Connection *connection, bool readable)
 
 static void take_back(Connection *connection)
 {
-	worker_abandon(connection->host->worker,
-		       g_steal_pointer(&connection->job));
+	Command *answered = worker_abandon(connection->host->worker,
+					   g_steal_pointer(&connection->job));
+
+	if (answered)
+		session_answer(&connection->channel.session, answered);
 }
 
 static void ready(Watch *watch, uint32_t events)
@@ -220,17 +212,19 @@ void connection_answer(Connection *connection, Command *command)
 	pump(connection, false);
 }
 
-Command *connection_next(Command *command)
+ChannelNews connection_next(Connection *connection, Command *answered,
+			    bool wait, Command **ret_command)
 {
-	Connection *connection = command->connection;
+	ChannelNews news;
 
 	g_assert(connection && !thread_is_main());
-	command = channel_next(&connection->channel, command);
-	if (command) {
-		command->connection = connection;
-		trace_submit(command);
+	news = channel_next(&connection->channel, answered, wait, ret_command);
+
+	if (news == CHANNEL_COMMAND) {
+		(*ret_command)->connection = connection;
+		trace_submit(*ret_command);
 	}
-	return command;
+	return news;
 }
 
 void connection_resume(Connection *connection)

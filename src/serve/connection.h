@@ -24,9 +24,9 @@ typedef struct ConnectionHost {
 	 * device; others may not add to what waits to be closed when that is
 	 * much. */
 	bool (*has_room)(struct ConnectionHost *host, bool proven);
-	/* Whether it has room for what one more thread may read, too, even if
-	 * all the clients come that may. */
-	bool (*has_room_for_thread)(struct ConnectionHost *host);
+	/* Whether it has room for what threads may read, too, even if all the
+	 * clients come that may. */
+	bool (*has_room_for_threads)(struct ConnectionHost *host);
 } ConnectionHost;
 
 /* Takes the socket, a blocking one. NULL where it cannot be watched; the
@@ -40,9 +40,9 @@ void connection_free(Connection *connection);
 /* An answered command of this connection; takes it. */
 void connection_answer(Connection *connection, Command *command);
 
-/* On a worker's thread that has the connection (WorkerEvents.next): takes the
- * answered command, and waits a moment for the next one. */
-Command *connection_next(Command *command);
+/* On a worker's thread that has the connection (WorkerEvents.next). */
+ChannelNews connection_next(Connection *connection, Command *answered,
+			    bool wait, Command **ret_command);
 
 /* The threads have given the connection back without a command. */
 void connection_resume(Connection *connection);

@@ -33,10 +33,11 @@ struct Server {
 	ConnectionHost host; /* must be first */
 	Acceptor acceptor;
 	ServerLimits limits;
-	GQueue clients; /* of Connection */
-	guint turns;    /* a timer; before it drains */
-	guint patience; /* a timer that ends the drain */
-	guint quiet;    /* a timer, while it drains */
+	unsigned int receivers; /* threads that may read at a time */
+	GQueue clients;         /* of Connection */
+	guint turns;            /* a timer; before it drains */
+	guint patience;         /* a timer that ends the drain */
+	guint quiet;            /* a timer, while it drains */
 	void (*drained)(void *data);
 	void *drained_data;
 };
@@ -47,6 +48,15 @@ static bool is_full(const Server *server)
 {
 	return server->clients.length + disposal_pending_sockets() >=
 	       server->limits.max_clients;
+}
+
+/* One message is the main loop's own. */
+static unsigned int receivers_for(const ServerLimits *limits)
+{
+	unsigned int messages =
+		room_messages(limits->descriptors, limits->max_clients);
+
+	return CLAMP(messages, 1, 1 + JOB_RECEIVERS) - 1;
 }
 
 /* With so many clients. */
@@ -70,15 +80,15 @@ static bool has_room(ConnectionHost *host, bool proven)
 		return false;
 	/* Threads read on their own. */
 	return fit(server, server->clients.length,
-		   1 + worker_staying(host->worker));
+		   1 + MIN(worker_staying(host->worker), server->receivers));
 }
 
-static bool has_room_for_thread(ConnectionHost *host)
+static bool has_room_for_threads(ConnectionHost *host)
 {
 	const Server *server = (Server *)host;
 
-	return fit(server, server->limits.max_clients,
-		   2 + worker_staying(host->worker));
+	return server->receivers > 0 &&
+	       fit(server, server->limits.max_clients, 1 + server->receivers);
 }
 
 static void server_assert_invariants(const Server *server)
@@ -201,11 +211,14 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 		(Acceptor) { .admit = admit, .data = server, .spare = -1 };
 	host->ended = connection_ended;
 	host->has_room = has_room;
-	host->has_room_for_thread = has_room_for_thread;
+	host->has_room_for_threads = has_room_for_threads;
 	host->lanes = lanes_new(JOB_THREADS_MAX);
 	host->poller = poller;
 	host->worker = worker_new(host->poller, host->lanes,
 				  limits->command_timeout, &events, error);
+	server->receivers = receivers_for(limits);
+	if (host->worker)
+		worker_limit_receivers(host->worker, server->receivers);
 	if (!host->worker || !acceptor_start(&server->acceptor, poller,
 					     host->lanes, listener, error)) {
 		server_free(server);

@@ -40,7 +40,7 @@ static void count_down(atomic_uint *count)
 	g_assert(before > 0);
 }
 
-static void disposal_run(Task *task)
+static LaneWait *disposal_run(Task *task)
 {
 	Disposal *disposal = (Disposal *)task;
 	bool is_client = disposal->is_client;
@@ -51,6 +51,7 @@ static void disposal_run(Task *task)
 	if (is_client)
 		count_down(&pending_sockets);
 	count_down(&pending);
+	return NULL;
 }
 
 static void push(Lanes *lanes, uint64_t key, int *fd, bool is_client)

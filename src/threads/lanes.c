@@ -33,7 +33,10 @@ typedef struct Lane {
 	uint64_t key;
 	LaneLimits limits;
 	GQueue tasks;         /* of Task.link */
-	unsigned int running; /* threads that work for this lane now */
+	unsigned int running; /* threads that run a task of this lane */
+	unsigned int waiting; /* threads in wait->wait() */
+	LaneWait *wait;       /* where they wait; borrowed */
+	bool wanted;          /* one more has to */
 	GList link;           /* in lanes->runnable, if is_runnable */
 	bool is_runnable;
 } Lane;
@@ -50,15 +53,11 @@ struct Lanes {
 	GQueue runnable;      /* of Lane.link */
 	GQueue idle;          /* of Sleeper.link; the last to sleep is first */
 	unsigned int coming;  /* threads woken or started to look for work */
-	unsigned int out;     /* threads that have stepped out */
+	unsigned int waiting; /* threads that wait in a lane */
 	unsigned int busy;    /* threads that work for a lane */
 	unsigned int threads; /* all of them */
 	unsigned int ceiling;
 };
-
-/* What this thread does for its task. */
-static _Thread_local Lane *serving; /* NULL: it has stepped out */
-static _Thread_local bool returning;
 
 /* Whether this thread holds the lock. */
 static _Thread_local bool locked;
@@ -69,8 +68,8 @@ static _Thread_local bool locked;
 static void lanes_assert_invariants(const Lanes *lanes)
 {
 	g_assert(lanes->threads <= lanes->ceiling);
-	g_assert(lanes->threads ==
-		 lanes->idle.length + lanes->coming + lanes->out + lanes->busy);
+	g_assert(lanes->threads == lanes->idle.length + lanes->coming +
+					   lanes->waiting + lanes->busy);
 	g_assert(lanes->runnable.length <= lanes->coming ||
 		 lanes->idle.length == 0);
 }
@@ -89,6 +88,13 @@ static void lanes_unlock(Lanes *lanes)
 	lanes_assert_invariants(lanes);
 	locked = false;
 	pthread_mutex_unlock(&lanes->lock);
+}
+
+/* Takes one thread out of a count. */
+static void count_down(unsigned int *threads)
+{
+	g_assert(*threads > 0);
+	--*threads;
 }
 
 Lanes *lanes_new(unsigned int ceiling)
@@ -110,7 +116,8 @@ static gboolean is_empty(gpointer key, gpointer lane, gpointer data)
 	(void)key;
 	(void)data;
 	return ((Lane *)lane)->tasks.length == 0 &&
-	       ((Lane *)lane)->running == 0;
+	       ((Lane *)lane)->running == 0 && ((Lane *)lane)->waiting == 0 &&
+	       !((Lane *)lane)->wanted;
 }
 
 static Lane *lane_get(Lanes *lanes, uint64_t key, const LaneLimits *limits)
@@ -136,11 +143,10 @@ static Lane *lane_get(Lanes *lanes, uint64_t key, const LaneLimits *limits)
 /* Makes a lane's place among the others follow from what it has. */
 static void lane_update(Lanes *lanes, Lane *lane)
 {
-	bool runnable =
-		lane->tasks.length > 0 && lane->running < lane->limits.threads;
+	bool runnable = (lane->tasks.length > 0 || lane->wanted) &&
+			lane->running < lane->limits.threads;
 
 	g_assert(locked);
-	g_assert(lane->running <= lane->limits.threads);
 	if (runnable && !lane->is_runnable)
 		g_queue_push_tail_link(&lanes->runnable, &lane->link);
 	if (!runnable && lane->is_runnable)
@@ -148,26 +154,44 @@ static void lane_update(Lanes *lanes, Lane *lane)
 	lane->is_runnable = runnable;
 }
 
-/* The next task; its lane has had its turn. From here on the task is the
- * runner's, which may free it. */
-static Task *next_task(Lanes *lanes, Lane **ret_lane)
+/* The lane whose turn it is, with this thread counted in it; or NULL. */
+static Lane *next_lane(Lanes *lanes)
 {
 	Lane *lane = g_queue_peek_head(&lanes->runnable);
-	Task *task;
 
 	if (!lane)
 		return NULL;
-	g_assert(lane->is_runnable && lane->tasks.length > 0);
+	g_assert(lane->is_runnable && (lane->tasks.length > 0 || lane->wanted));
 	g_queue_unlink(&lanes->runnable, &lane->link);
 	lane->is_runnable = false;
-	task = g_queue_pop_head_link(&lane->tasks)->data;
-	g_assert(task->lane == lane);
-	task->lane = NULL;
 	lane->running++;
 	lanes->busy++;
+	return lane;
+}
+
+/* NULL: the thread is wanted for waiting. From here on the task is the
+ * runner's, which may free it. */
+static Task *take_task(Lanes *lanes, Lane *lane)
+{
+	GList *link = g_queue_pop_head_link(&lane->tasks);
+	Task *task = link ? link->data : NULL;
+
+	g_assert(task ? task->lane == lane : lane->wanted);
+	if (task)
+		task->lane = NULL;
+	else
+		lane->wanted = false;
 	lane_update(lanes, lane);
-	*ret_lane = lane;
 	return task;
+}
+
+static void put_task(Lanes *lanes, Lane *lane, Task *task)
+{
+	g_assert(task->run && !task_is_queued(task));
+	task->lane = lane;
+	task->link = (GList) { .data = task };
+	g_queue_push_tail_link(&lane->tasks, &task->link);
+	lane_update(lanes, lane);
 }
 
 /* For a lane that may have become runnable: sees to it that a thread looks.
@@ -193,36 +217,94 @@ static void unlock_and_wake(Lanes *lanes, Sleeper *sleeper)
 		sem_post(&sleeper->wake);
 }
 
-static void leave_lane(Lanes *lanes)
+/* Begins and ends under the lock. */
+static LaneWait *run_task(Lanes *lanes, Task *task)
 {
-	Lane *lane = g_steal_pointer(&serving);
+	LaneWait *wait;
 
-	g_assert(lane->running > 0 && lanes->busy > 0);
-	lane->running--;
-	lanes->busy--;
-	lane_update(lanes, lane);
-}
-
-/* Takes one thread out of a count. */
-static void count_down(unsigned int *threads)
-{
-	g_assert(*threads > 0);
-	--*threads;
-}
-
-static void run_task(Lanes *lanes, Lane *lane, Task *task)
-{
-	g_assert(!serving && !returning);
-	serving = lane;
 	/* Others may be runnable, this lane among them. */
 	unlock_and_wake(lanes, provide_thread(lanes));
-	task->run(task);
+	wait = task->run(task);
 	lanes_lock(lanes);
-	if (serving)
-		leave_lane(lanes);
-	else
-		count_down(returning ? &lanes->coming : &lanes->out);
-	returning = false;
+	return wait;
+}
+
+/* Whether a thread of the lane can wait in it: no task is to be run, here or
+ * elsewhere. */
+static bool may_wait(const Lanes *lanes, const Lane *lane)
+{
+	return lane->tasks.length == 0 &&
+	       lane->waiting < lane->limits.threads &&
+	       lanes->runnable.length <= lanes->coming;
+}
+
+/* Begins and ends under the lock. While it waits, the thread does not count as
+ * one that runs a task. */
+static LaneNews wait_in_lane(Lanes *lanes, Lane *lane, Task **ret_task)
+{
+	LaneWait *wait = lane->wait;
+	LaneNews news;
+	bool alone;
+
+	count_down(&lane->running);
+	count_down(&lanes->busy);
+	lane->wanted = false;
+	alone = lane->running == 0 && lane->waiting == 0;
+	lane->waiting++;
+	lanes->waiting++;
+	lane_update(lanes, lane);
+	unlock_and_wake(lanes, provide_thread(lanes));
+	news = wait->wait(wait, lane->key, alone, ret_task);
+	lanes_lock(lanes);
+	count_down(&lanes->waiting);
+	count_down(&lane->waiting);
+	lane->running++;
+	lanes->busy++;
+	lane->wanted = news == LANE_TASK_OF_MANY && lane->waiting == 0;
+	lane_update(lanes, lane);
+	return news;
+}
+
+/* For a task that has come by itself: those that were queued meanwhile come
+ * first, and a thread that only waited must not make the lane's threads too
+ * many. */
+static bool may_run(const Lane *lane)
+{
+	return lane->tasks.length == 0 && lane->running <= lane->limits.threads;
+}
+
+/* The next task that comes by itself, or NULL. */
+static Task *wait_for_task(Lanes *lanes, Lane *lane)
+{
+	LaneNews news = LANE_NOTHING;
+	Task *task;
+
+	while (news == LANE_NOTHING && may_wait(lanes, lane))
+		news = wait_in_lane(lanes, lane, &task);
+	if (news < LANE_TASK)
+		return NULL;
+	if (may_run(lane))
+		return task;
+	put_task(lanes, lane, task);
+	return NULL;
+}
+
+/* Begins and ends under the lock, for a lane from next_lane(). */
+static void work_in_lane(Lanes *lanes, Lane *lane)
+{
+	Task *task = take_task(lanes, lane);
+	LaneWait *wait = lane->wait;
+
+	do {
+		if (task)
+			wait = run_task(lanes, task);
+		if (wait)
+			lane->wait = wait;
+		task = wait ? wait_for_task(lanes, lane) : NULL;
+	} while (task);
+	count_down(&lane->running);
+	count_down(&lanes->busy);
+	lane_update(lanes, lane);
 }
 
 /* False: it took too long. */
@@ -270,15 +352,14 @@ static bool sleep_until_needed(Lanes *lanes)
 static void *thread_main(void *data)
 {
 	Lanes *lanes = data;
-	Task *task;
 	Lane *lane;
 
 	thread_mark_worker();
 	lanes_lock(lanes);
 	count_down(&lanes->coming);
 	do {
-		while ((task = next_task(lanes, &lane)))
-			run_task(lanes, lane, task);
+		while ((lane = next_lane(lanes)))
+			work_in_lane(lanes, lane);
 	} while (sleep_until_needed(lanes));
 	count_down(&lanes->threads);
 	lanes_unlock(lanes);
@@ -306,32 +387,12 @@ static bool start_thread(Lanes *lanes)
 	return ok;
 }
 
-/* True where the lane's tasks will be looked at some time. Threads that have
- * stepped out are not away for long. */
+/* True where the lane's tasks will be looked at some time. Threads do not wait
+ * in a lane for long. */
 static bool is_served(const Lanes *lanes, const Lane *lane)
 {
 	return lane->running > 0 || lane->limits.patient ||
-	       lanes->coming + lanes->out >= lanes->runnable.length;
-}
-
-static Sleeper *push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
-		     Task *task)
-{
-	Sleeper *sleeper;
-	Lane *lane = lane_get(lanes, key, limits);
-
-	g_assert(task->run && !task_is_queued(task));
-	task->lane = lane;
-	task->link = (GList) { .data = task };
-	g_queue_push_tail_link(&lane->tasks, &task->link);
-	lane_update(lanes, lane);
-	sleeper = provide_thread(lanes);
-	if (!is_served(lanes, lane)) {
-		task->lane = NULL;
-		g_queue_unlink(&lane->tasks, &task->link);
-		lane_update(lanes, lane);
-	}
-	return sleeper;
+	       lanes->coming + lanes->waiting >= lanes->runnable.length;
 }
 
 bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
@@ -339,46 +400,20 @@ bool lanes_push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
 {
 	Sleeper *sleeper;
 	bool accepted;
+	Lane *lane;
 
 	lanes_lock(lanes);
-	sleeper = push(lanes, key, limits, task);
-	accepted = task_is_queued(task);
+	lane = lane_get(lanes, key, limits);
+	put_task(lanes, lane, task);
+	sleeper = provide_thread(lanes);
+	accepted = is_served(lanes, lane);
+	if (!accepted) {
+		task->lane = NULL;
+		g_queue_unlink(&lane->tasks, &task->link);
+		lane_update(lanes, lane);
+	}
 	unlock_and_wake(lanes, sleeper);
 	return accepted;
-}
-
-bool lanes_push_back(Lanes *lanes, uint64_t key, const LaneLimits *limits,
-		     Task *task)
-{
-	Sleeper *sleeper;
-	bool accepted;
-
-	g_assert(!thread_is_main() && !serving);
-	lanes_lock(lanes);
-	if (!returning) {
-		count_down(&lanes->out);
-		lanes->coming++;
-	}
-	returning = true;
-	sleeper = push(lanes, key, limits, task);
-	accepted = task_is_queued(task);
-	unlock_and_wake(lanes, sleeper);
-	return accepted;
-}
-
-bool lanes_step_out(Lanes *lanes)
-{
-	bool others;
-
-	g_assert(!thread_is_main() && serving);
-	lanes_lock(lanes);
-	others = serving->tasks.length > 0;
-	if (!others) {
-		leave_lane(lanes);
-		lanes->out++;
-	}
-	lanes_unlock(lanes);
-	return !others;
 }
 
 bool lanes_cancel(Lanes *lanes, Task *task)

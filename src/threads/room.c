@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Our own, and those of them that are open at the start. */
-#define OWN          64
+#define OWN          96
 #define OWN_AT_START 32
 
 /* Each client has its socket and the descriptor of its command. */
@@ -14,7 +14,7 @@
 /* Kept back: a part of the table, within limits. The lower one has room for our
  * own and one message, the upper one for a message of each thread that may stay
  * with a client, as well. */
-#define RESERVED_PART 5
+#define RESERVED_PART 3
 #define RESERVED_MIN  512
 #define RESERVED_MAX  1536
 
@@ -49,4 +49,13 @@ bool room_for_messages(unsigned int table, unsigned int clients,
 	return OWN + (uint64_t)CLIENT * clients + others +
 		       messages * ROOM_MESSAGE_DESCRIPTORS <=
 	       table;
+}
+
+unsigned int room_messages(unsigned int table, unsigned int clients)
+{
+	uint64_t taken = OWN + (uint64_t)CLIENT * clients;
+
+	return taken < table ? (unsigned int)((table - taken) /
+					      ROOM_MESSAGE_DESCRIPTORS)
+			     : 0;
 }

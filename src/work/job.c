@@ -13,15 +13,24 @@
 #include "device/backend.h"
 #include "threads/disposal.h"
 
+/* Whether a thread waits for the client's next command, or reads it. */
+static bool is_listening(const Job *job)
+{
+	return job->active.set || job->receiving;
+}
+
 /* What holds of a job while nobody has the lock. */
 static void job_assert_invariants(const Job *job)
 {
 	const Command *command = job->command;
 
-	/* A job that listens has given its command away, and waits for one. */
-	g_assert(command ? !job->listening : job->listening || job->finished);
-	g_assert(!job->listening ||
-		 (job->stays && !job->finished && !job->disowned));
+	/* Who has the client, if its last command is done: its set, a thread
+	 * that reads, or the main loop. */
+	g_assert(!!job->active.set + job->receiving + job->finished <= 1);
+	g_assert(command ? !job->receiving
+			 : job->active.set || job->receiving || job->finished);
+	g_assert(!job->active.set ||
+		 (job->stays && !job->disowned && !job->recalled));
 	/* Each command has a deadline of its own. */
 	g_assert(!command ||
 		 job->deadline == command->arrival + job->host->timeout);
@@ -53,21 +62,56 @@ void job_refuse(Command *command)
 		       "can be started");
 }
 
-/* Under the lock. The client's next request can reach the main loop only after
- * this, and finds the job in the mailbox then. */
-static void reply(Job *job)
+/* Until a thread lets go of a client's socket. */
+static void wait_for_end_of_use(JobHost *host)
+{
+	host->waiters++;
+	pthread_cond_wait(&host->unused, &host->mailbox.lock);
+	host->waiters--;
+}
+
+static void wait_for_user(Job *job)
+{
+	while (job->used)
+		wait_for_end_of_use(job->host);
+}
+
+static void end_use(Job *job)
+{
+	job->used = false;
+	if (job->host->waiters > 0)
+		pthread_cond_broadcast(&job->host->unused);
+}
+
+static void send_reply(Job *job, int socket)
 {
 	Command *command = job->command;
-	ssize_t n;
+	ssize_t n = send(socket, command->header, command_pack(command),
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	g_assert(mailbox_is_locked());
-	g_assert(!job->finished && !job->listening && command->sent == 0);
-	if (job->socket < 0)
-		return;
-	n = send(job->socket, command->header, command_pack(command),
-		 MSG_NOSIGNAL | MSG_DONTWAIT);
 	/* An error will be the connection's to find. */
 	command->sent = n > 0 ? (size_t)n : 0;
+}
+
+/* Begins and ends under the lock. Whoever gets a reply may run at once, so an
+ * active client's is sent without it, for the sake of others. With another's
+ * the lock is held: its next request can reach the main loop only after this,
+ * and finds the job in the mailbox then. */
+static void reply(Job *job)
+{
+	int socket = job->socket;
+
+	if (socket < 0)
+		return;
+	if (!job->stays) {
+		send_reply(job, socket);
+		return;
+	}
+	job->used = true;
+	job_unlock(job);
+	send_reply(job, socket);
+	job_lock(job);
+	end_use(job);
 }
 
 /* Under the lock: whether the main loop has to hear of the answer at once. */
@@ -81,65 +125,202 @@ static bool is_urgent(const Job *job)
 	       job->host->is_urgent(command);
 }
 
-/* Under the lock. Where threads listen to the client, the main loop does not,
- * and would not notice. */
+/* Under the lock. While a client may be in a set the main loop does not watch
+ * it, and would not notice. */
 static void finish(Job *job)
 {
-	g_assert(!job->finished && !job->listening);
+	g_assert(!job->finished && !is_listening(job));
 	job->finished = true;
 	mailbox_put(&job->host->mailbox, &job->letter);
 	if (job->stays || is_urgent(job))
 		mailbox_wake(&job->host->mailbox);
 }
 
-/* Under the lock. False: there is no command, or no thread for its device. */
-static bool go_on(Job *job, Command *command)
-{
-	Lanes *lanes = job->host->lanes;
-	LaneLimits limits;
+/* --- the client's next command ----------------------------------------------
+ */
 
-	g_assert(mailbox_is_locked() && !job->command && !job->finished);
-	job->command = command;
-	if (!command)
-		return false;
-	job->deadline = command->arrival + job->host->timeout;
-	limits = limits_of(command);
-	if (lanes_push_back(lanes, command->queue_key, &limits, &job->task))
-		return true;
-	disposal_close(lanes, &command->fd);
-	job_refuse(command);
-	return false;
+static Job *job_of(ActiveMember *member)
+{
+	return (Job *)((char *)member - offsetof(Job, active));
 }
 
-/* Begins and ends under the lock. */
-static void listen_to_client(Job *job)
+/* Under the lock. False: the main loop gets the client. */
+static bool listen_to_client(Job *job, uint64_t key, int64_t since)
 {
-	JobHost *host = job->host;
-	Command *answered = g_steal_pointer(&job->command);
-	Command *next;
+	return job->stays && !job->recalled && !job->host->all_urgent &&
+	       active_sets_join(&job->host->active, key, &job->active,
+				job->socket, since);
+}
 
-	job->listening = true;
-	job_unlock(job);
-	next = host->next(answered);
-	job_lock(job);
-	job->listening = false;
-	if (job->recalled)
-		pthread_cond_signal(&host->let_go);
-	if (!go_on(job, next))
-		finish(job);
+/* Under the lock: the main loop gets all clients that have been silent since
+ * then. */
+static void give_back_silent(ActiveSet *set, int64_t since)
+{
+	GList *link;
+
+	while ((link = set->members.head)) {
+		ActiveMember *member = link->data;
+
+		if (member->since > since)
+			break;
+		active_set_leave(member);
+		finish(job_of(member));
+	}
+}
+
+/* Under the lock: takes the client out of its set, to read from it. */
+static Job *begin_to_receive(ActiveMember *member)
+{
+	Job *job = job_of(member);
+
+	active_set_leave(member);
+	job->receiving = true;
+	job->used = true;
+	job->host->receiving++;
+	return job;
 }
 
 /* Under the lock. */
-static bool may_stay(const Job *job)
+static void end_to_receive(Job *job)
 {
-	return job->stays && !job->command->failure && !is_urgent(job) &&
-	       lanes_step_out(job->host->lanes);
+	job->host->receiving--;
+	job->receiving = false;
+	end_use(job);
 }
 
-static void run(Task *task)
+/* Under the lock: the only thread of a device waits for its only client's bytes
+ * in the socket, if enough other threads can still read. */
+static Job *pick_only_one(const JobHost *host, ActiveSet *set, bool alone)
+{
+	if (!alone || set->members.length != 1 ||
+	    host->receiving + 1 >= host->receivers_max)
+		return NULL;
+	return begin_to_receive(set->members.head->data);
+}
+
+/* Under the lock, which it gives up meanwhile. */
+static Job *poll_for_one(JobHost *host, ActiveSet *set)
+{
+	ActiveMember *member;
+	int socket;
+
+	if (set->members.length == 0)
+		return NULL;
+	active_set_arm(set);
+	mailbox_unlock(&host->mailbox);
+	socket = active_set_poll(set);
+	mailbox_lock(&host->mailbox);
+	if (socket < 0) {
+		give_back_silent(set, g_get_monotonic_time() -
+					      ACTIVE_SET_SILENCE_US);
+		return NULL;
+	}
+	/* Not for long: the last of them may not wait while it reads. */
+	while (host->receiving >= host->receivers_max)
+		wait_for_end_of_use(host);
+	member = active_set_member(set, socket);
+	if (!member)
+		return NULL;
+	member->armed = false;
+	return begin_to_receive(member);
+}
+
+/* Under the lock: the command goes on its way. True: on this thread. */
+static bool go_on(Job *job, Command *command, uint64_t key)
+{
+	Lanes *lanes = job->host->lanes;
+	LaneLimits limits = limits_of(command);
+
+	job->command = command;
+	job->deadline = command->arrival + job->host->timeout;
+	if (command->queue_key == key)
+		return true;
+	if (lanes_push(lanes, command->queue_key, &limits, &job->task))
+		return false;
+	disposal_close(lanes, &command->fd);
+	job_refuse(command);
+	finish(job);
+	return false;
+}
+
+/* Begins and ends under the lock. True: the job has a command for this lane. */
+static bool receive(Job *job, bool wait, uint64_t key)
+{
+	JobHost *host = job->host;
+	Command *answered, *next = NULL;
+	ChannelNews news;
+
+	answered = g_steal_pointer(&job->command);
+	job_unlock(job);
+	news = host->next(job->connection, answered, wait, &next);
+	mailbox_lock(&host->mailbox);
+	end_to_receive(job);
+	if (news == CHANNEL_COMMAND)
+		return go_on(job, next, key);
+	if (news == CHANNEL_OTHER ||
+	    !listen_to_client(job, key, g_get_monotonic_time()))
+		finish(job);
+	return false;
+}
+
+/* Under the lock. */
+static LaneNews news_of(const ActiveSet *set, bool has_task)
+{
+	bool others = set->members.length > 0;
+
+	if (has_task)
+		return others ? LANE_TASK_OF_MANY : LANE_TASK;
+	return others ? LANE_NOTHING : LANE_QUIET;
+}
+
+static LaneNews wait_in_set(LaneWait *wait, uint64_t key, bool alone,
+			    Task **ret_task)
+{
+	ActiveSet *set = (ActiveSet *)wait;
+	JobHost *host = set->sets->host;
+	LaneNews news = LANE_QUIET;
+	bool has_task = false;
+	bool waits;
+	Job *job;
+
+	mailbox_lock(&host->mailbox);
+	if (set->key == key) {
+		set->inside++;
+		set->attended = true;
+		job = pick_only_one(host, set, alone);
+		waits = job;
+		if (!job)
+			job = poll_for_one(host, set);
+		has_task = job && receive(job, waits, key);
+		if (has_task)
+			*ret_task = &job->task;
+		set->inside--;
+		news = news_of(set, has_task);
+	}
+	mailbox_unlock(&host->mailbox);
+	return news;
+}
+
+/* Under the lock: the job's command is answered, and the reply sent. Returns
+ * where its thread can wait. */
+static LaneWait *end_of_command(Job *job)
+{
+	JobHost *host = job->host;
+	Command *command = job->command;
+	uint64_t key = command->queue_key;
+
+	if (command->failure || is_urgent(job) ||
+	    !listen_to_client(job, key, command->answered))
+		finish(job);
+	return (LaneWait *)active_sets_find(&host->active, key);
+}
+
+static LaneWait *run(Task *task)
 {
 	Job *job = (Job *)task;
+	JobHost *host = job->host;
 	Command *command = job->command;
+	LaneWait *wait;
 
 	g_assert(!thread_is_main() && !mailbox_is_locked());
 	/* Only the back end's own answer counts. */
@@ -151,11 +332,31 @@ static void run(Task *task)
 	g_assert(command->answered > 0);
 	job_lock(job);
 	reply(job);
-	if (may_stay(job))
-		listen_to_client(job);
-	else
-		finish(job);
-	job_unlock(job);
+	wait = end_of_command(job);
+	mailbox_unlock(&host->mailbox);
+	return wait;
+}
+
+void job_host_init(JobHost *host, Lanes *lanes, int64_t timeout)
+{
+	host->lanes = lanes;
+	host->timeout = timeout;
+	host->receivers_max = JOB_RECEIVERS;
+	pthread_cond_init(&host->unused, NULL);
+	active_sets_init(&host->active, host, wait_in_set);
+}
+
+void job_give_back_unattended(JobHost *host)
+{
+	mailbox_lock(&host->mailbox);
+	for (guint i = 0; i < host->active.sets->len; i++) {
+		ActiveSet *set = host->active.sets->pdata[i];
+
+		if (!set->attended && set->inside == 0)
+			give_back_silent(set, INT64_MAX);
+		set->attended = false;
+	}
+	mailbox_unlock(&host->mailbox);
 }
 
 Job *job_new(JobHost *host, Command *command, int socket, bool stays)
@@ -202,7 +403,7 @@ bool job_cancel(Job *job, int64_t now)
 	cancelled = job->deadline <= now &&
 		    lanes_cancel(job->host->lanes, &job->task);
 	g_assert(!cancelled ||
-		 (!job->finished && !job->listening && !job->disowned));
+		 (!job->finished && !is_listening(job) && !job->disowned));
 	job_unlock(job);
 	return cancelled;
 }
@@ -212,7 +413,7 @@ int64_t job_time_left(Job *job, int64_t now)
 	int64_t left;
 
 	job_lock(job);
-	left = job->listening ? job->host->timeout : job->deadline - now;
+	left = is_listening(job) ? job->host->timeout : job->deadline - now;
 	job_unlock(job);
 	return MAX(left, 0);
 }
@@ -220,9 +421,9 @@ int64_t job_time_left(Job *job, int64_t now)
 bool job_disown(Job *job, int64_t now)
 {
 	job_lock(job);
-	g_assert(thread_is_main() && !job->disowned);
+	wait_for_user(job);
 	job->disowned =
-		!job->finished && !job->listening && job->deadline <= now;
+		!job->finished && !is_listening(job) && job->deadline <= now;
 	if (job->disowned)
 		job->socket = -1;
 	job_unlock(job);
@@ -244,21 +445,27 @@ void job_hurry_all(JobHost *host)
 	g_assert(thread_is_main());
 	mailbox_lock(&host->mailbox);
 	host->all_urgent = true;
+	for (guint i = 0; i < host->active.sets->len; i++)
+		give_back_silent(host->active.sets->pdata[i], INT64_MAX);
 	mailbox_wake(&host->mailbox);
 	mailbox_unlock(&host->mailbox);
 }
 
-void job_take_client_away(Job *job)
+bool job_take_client_away(Job *job)
 {
+	bool waited;
+
 	job_lock(job);
-	/* Once: the client it had is gone then. */
-	g_assert(thread_is_main() && !job->recalled && !job->disowned);
-	job->recalled = true;
-	while (job->listening)
-		pthread_cond_wait(&job->host->let_go, &job->host->mailbox.lock);
+	wait_for_user(job);
+	waited = job->active.set;
+	if (waited)
+		active_set_leave(&job->active);
+	job->finished |= waited;
+	job->recalled = !waited;
 	job->socket = -1;
 	job->connection = NULL;
 	if (job->command)
 		job->command->connection = NULL;
 	job_unlock(job);
+	return waited;
 }

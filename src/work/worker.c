@@ -11,6 +11,11 @@
 #include "threads/disposal.h"
 #include "work/job.h"
 
+/* How long the threads of a device may be busy before its active clients go
+ * back to the main loop, which sees to their deadlines; at most twice this, in
+ * milliseconds. */
+#define ATTENDANCE_MS 100
+
 struct Worker {
 	JobHost host;
 	WorkerEvents events;
@@ -19,6 +24,7 @@ struct Worker {
 	GSource *timer;     /* fires at, or before, the first of them */
 	unsigned int abandoned;
 	unsigned int staying;
+	guint look; /* a timer, while clients are active */
 	unsigned int disowned;
 };
 
@@ -68,6 +74,18 @@ static void enqueue(Worker *worker, Job *job, int64_t due)
 		link = link->prev;
 	insert_after(&worker->outstanding, link, &job->link);
 	g_assert(!job->link.next || ((Job *)job->link.next->data)->due >= due);
+}
+
+static gboolean look_at_active(gpointer data)
+{
+	Worker *worker = data;
+
+	if (worker->staying > 0) {
+		job_give_back_unattended(&worker->host);
+		return G_SOURCE_CONTINUE;
+	}
+	worker->look = 0;
+	return G_SOURCE_REMOVE;
 }
 
 static void forget(Worker *worker, Job *job)
@@ -198,11 +216,9 @@ Worker *worker_new(Poller *poller, Lanes *lanes, int64_t timeout,
 
 	g_assert(thread_is_main() && timeout > 0);
 	worker->events = *events;
-	host->lanes = lanes;
-	host->timeout = timeout;
+	job_host_init(host, lanes, timeout);
 	host->is_urgent = events->is_urgent;
 	host->next = events->next;
-	pthread_cond_init(&host->let_go, NULL);
 	worker->timer = g_source_new(&timer_funcs, sizeof(GSource));
 	g_source_set_can_recurse(worker->timer, TRUE);
 	g_source_set_callback(worker->timer, timer_dispatch, worker, NULL);
@@ -215,6 +231,11 @@ Worker *worker_new(Poller *poller, Lanes *lanes, int64_t timeout,
 	return worker;
 }
 
+void worker_limit_receivers(Worker *worker, unsigned int receivers)
+{
+	worker->host.receivers_max = MIN(receivers, JOB_RECEIVERS);
+}
+
 void worker_free(Worker *worker)
 {
 	if (!worker)
@@ -222,9 +243,12 @@ void worker_free(Worker *worker)
 	worker_assert_invariants(worker);
 	g_source_destroy(worker->timer);
 	g_source_unref(worker->timer);
+	g_clear_handle_id(&worker->look, g_source_remove);
 	mailbox_deinit(&worker->host.mailbox);
-	/* Threads that are still out post into the mailbox some day. */
-	if (worker->disowned == 0 && worker->outstanding.length == 0)
+	/* Threads that are still out post into the mailbox some day, others may
+	 * be about to leave an active set. */
+	if (worker->disowned == 0 && worker->outstanding.length == 0 &&
+	    active_sets_deinit(&worker->host.active))
 		g_free(worker);
 }
 
@@ -233,6 +257,9 @@ Job *worker_submit(Worker *worker, Command *command, int socket, bool stay)
 	Job *job = job_new(&worker->host, command, socket, stay);
 
 	worker->staying += stay;
+	if (stay && !worker->look)
+		worker->look =
+			g_timeout_add(ATTENDANCE_MS, look_at_active, worker);
 	enqueue(worker, job, job->deadline);
 	if (g_source_get_ready_time(worker->timer) < 0)
 		arm_timer(worker);
@@ -257,13 +284,20 @@ void worker_hurry_all(Worker *worker)
 	job_hurry_all(&worker->host);
 }
 
-void worker_abandon(Worker *worker, Job *job)
+Command *worker_abandon(Worker *worker, Job *job)
 {
-	job_take_client_away(job);
-	worker->abandoned++;
-	worker_assert_invariants(worker);
-	if (job_cancel(job, INT64_MAX))
-		command_free(steal_command(worker, job));
+	Command *command;
+
+	if (!job_take_client_away(job)) {
+		worker->abandoned++;
+		if (job_cancel(job, INT64_MAX))
+			command_free(steal_command(worker, job));
+		return NULL;
+	}
+	command = job->command;
+	forget(worker, job);
+	job_free(job);
+	return command;
 }
 
 void worker_expire_all(Worker *worker)
@@ -296,13 +330,6 @@ unsigned int worker_abandoned(const Worker *worker)
 unsigned int worker_staying(const Worker *worker)
 {
 	return worker->staying;
-}
-
-bool worker_has_young(const Worker *worker, int64_t since)
-{
-	const Job *last = g_queue_peek_tail((GQueue *)&worker->outstanding);
-
-	return last && last->due > since + worker->host.timeout;
 }
 
 unsigned int worker_disowned(const Worker *worker)

@@ -215,7 +215,7 @@ def _():
     # What does not fit is closed by the kernel, on the main loop.
     def clients(inherited):
         result = run("--check", "-k", f"{scratch()}/pr.sock", pass_fds=inherited, preexec_fn=lambda:
-                     resource.setrlimit(resource.RLIMIT_NOFILE, (2000, 2000)))
+                     resource.setrlimit(resource.RLIMIT_NOFILE, (1500, 1500)))
         return int(re.search(r"enough for (\d+) clients", result.stdout)[1])
 
     inherited = [os.dup(NULL) for _ in range(432)]

@@ -95,10 +95,17 @@ static void send_whole_reply(Command *command)
 			sizeof(reply));
 }
 
+/* Whether it waits, and how it ended. */
+static bool waits = true;
+static ChannelNews news;
+
 static gpointer next_command(gpointer command)
 {
+	Command *next = NULL;
+
 	thread_mark_worker();
-	return channel_next(&channel, command);
+	news = channel_next(&channel, command, waits, &next);
+	return next;
 }
 
 /* Where it is called: the main thread does not wait for a client. */
@@ -228,6 +235,7 @@ static void test_wait(void)
 static void assert_left_to_loop(SessionState state)
 {
 	g_assert_null(next_on_thread(first_command()));
+	g_assert_cmpint(news, ==, CHANNEL_OTHER);
 	g_assert_cmpint(channel.session.state, ==, state);
 }
 
@@ -243,6 +251,26 @@ static void test_nothing(void)
 	end();
 }
 
+/* Of a thread that does not wait. */
+static void test_silence(void)
+{
+	Command *command;
+
+	start();
+	command = first_command();
+	waits = false;
+	g_assert_null(next_on_thread(command));
+	g_assert_cmpint(news, ==, CHANNEL_SILENCE);
+	g_assert_null(next_on_thread(NULL));
+	g_assert_cmpint(news, ==, CHANNEL_SILENCE);
+	send_request(read_keys);
+	g_assert_true(read_command());
+	waits = true;
+	end();
+}
+
+/* A request of two parts, as QEMU sends it; through a descriptor without the
+ * right to it, which is the main loop's to refuse. */
 static void test_parameter_list(void)
 {
 	Command *command;
@@ -250,24 +278,70 @@ static void test_parameter_list(void)
 	start();
 	command = first_command();
 	send_request(reserve);
-	send_bytes((uint8_t[24]) { 0 }, 24, -1, 0);
+	waits = false;
 	g_assert_null(next_on_thread(command));
+	g_assert_cmpint(news, ==, CHANNEL_SILENCE);
 	g_assert_cmpint(channel.session.state, ==, SESSION_RECV_PARAMETERS);
-	g_assert_true(read_command());
+	send_bytes((uint8_t[24]) { [7] = 0x42 }, 24, -1, 0);
+	g_assert_null(next_on_thread(NULL));
+	g_assert_cmpint(news, ==, CHANNEL_OTHER);
+	g_assert_cmpint(channel.session.state, ==, SESSION_EXECUTING);
+	command = channel_take_command(&channel);
+	g_assert_cmphex(command->data[7], ==, 0x42);
+	command_free(command);
+	waits = true;
 	end();
 }
 
 static void test_piece(void)
 {
+	Command *command, *next;
+
+	start();
+	command = first_command();
+	send_bytes(read_keys, 1, device, 1);
+	for (size_t i = 1; i < WIRE_CDB_SIZE; i++)
+		send_bytes(read_keys + i, 1, -1, 0);
+	/* A stream: after the byte with the descriptor the rest is one. */
+	next = next_on_thread(command);
+	g_assert_cmpint(channel.session.state, ==, SESSION_EXECUTING);
+	command_free(next ? next : channel_take_command(&channel));
+	end();
+}
+
+/* A client that sends byte by byte, each with a descriptor, is left to the main
+ * loop, which serves others in between. */
+static void test_trickle(void)
+{
 	Command *command;
 
 	start();
 	command = first_command();
-	send_bytes(read_keys, 7, device, 1);
+	send_request(reserve);
+	for (size_t i = 0; i < 24; i++)
+		send_bytes((uint8_t[1]) { 0 }, 1, device, 1);
 	g_assert_null(next_on_thread(command));
-	g_assert_cmpint(channel.session.state, ==, SESSION_RECV_CDB);
-	send_bytes(read_keys + 7, WIRE_CDB_SIZE - 7, -1, 0);
+	g_assert_cmpint(news, ==, CHANNEL_OTHER);
+	g_assert_cmpint(channel.session.state, ==, SESSION_RECV_PARAMETERS);
 	g_assert_true(read_command());
+	command_free(channel_take_command(&channel));
+	end();
+}
+
+/* Descriptors that do not belong there are closed, which may take time. */
+static void test_needless_descriptor(void)
+{
+	Command *command;
+
+	start();
+	command = first_command();
+	send_request(reserve);
+	send_bytes((uint8_t[24]) { 0 }, 24, device, 1);
+	g_assert_null(next_on_thread(command));
+	g_assert_cmpint(news, ==, CHANNEL_OTHER);
+	g_assert_false(channel.proven);
+	g_assert_cmpint(channel.session.state, ==, SESSION_EXECUTING);
+	command_free(channel_take_command(&channel));
 	end();
 }
 
@@ -345,8 +419,7 @@ static void test_shut_out(void)
 	channel_shut_out(&channel);
 	g_assert_cmpint(send(client, "x", 1, MSG_NOSIGNAL), ==, -1);
 	g_assert_null(next_on_thread(command));
-	g_assert_true(session_is_busy(&channel.session));
-	g_assert_false(read_command());
+	g_assert_cmpint(news, ==, CHANNEL_OTHER);
 	g_assert_cmpint(channel.session.state, ==, SESSION_CLOSED);
 	end();
 }
@@ -357,6 +430,10 @@ int main(int argc, char **argv)
 	g_test_add_func("/channel/next/comes", test_next);
 	g_test_add_func("/channel/next/waits", test_wait);
 	g_test_add_func("/channel/next/nothing", test_nothing);
+	g_test_add_func("/channel/next/silence", test_silence);
+	g_test_add_func("/channel/next/trickle", test_trickle);
+	g_test_add_func("/channel/next/needless-descriptor",
+			test_needless_descriptor);
 	g_test_add_func("/channel/next/parameter-list", test_parameter_list);
 	g_test_add_func("/channel/next/piece", test_piece);
 	g_test_add_func("/channel/urgent-byte", test_urgent_byte);

@@ -35,7 +35,7 @@ static bool has_room(ConnectionHost *whose, bool proven)
 	return room;
 }
 
-static bool has_room_for_thread(ConnectionHost *whose)
+static bool has_room_for_threads(ConnectionHost *whose)
 {
 	g_assert_true(whose == &host);
 	return room;
@@ -62,7 +62,7 @@ static void start(void)
 		worker_new(host.poller, host.lanes, 1000000, &events, &error);
 	host.ended = on_ended;
 	host.has_room = has_room;
-	host.has_room_for_thread = has_room_for_thread;
+	host.has_room_for_threads = has_room_for_threads;
 	g_assert_no_error(error);
 	g_assert_no_errno(socketpair(
 		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends));

@@ -23,7 +23,7 @@ typedef struct Step {
 	void (*body)(struct Step *step);
 } Step;
 
-static void step_run(Task *task)
+static LaneWait *step_run(Task *task)
 {
 	Step *step = (Step *)task;
 
@@ -36,6 +36,7 @@ static void step_run(Task *task)
 			;
 	/* The last access: the test may end now. */
 	atomic_fetch_add(&step->ended, 1);
+	return NULL;
 }
 
 static Step step_of(sem_t *gate)
@@ -130,10 +131,11 @@ static void test_run(void)
 
 static atomic_uint freed;
 
-static void free_run(Task *task)
+static LaneWait *free_run(Task *task)
 {
 	g_free(task);
 	atomic_fetch_add(&freed, 1);
+	return NULL;
 }
 
 static void test_task_frees_itself(void)

@@ -6,8 +6,8 @@
 static void test_clients(void)
 {
 	g_assert_cmpuint(room_clients(20000), ==, (20000 - 1536) / 2);
-	g_assert_cmpuint(room_clients(5000), ==, (5000 - 1000) / 2);
-	g_assert_cmpuint(room_clients(2000), ==, (2000 - 512) / 2);
+	g_assert_cmpuint(room_clients(4500), ==, (4500 - 1500) / 2);
+	g_assert_cmpuint(room_clients(1500), ==, (1500 - 512) / 2);
 	g_assert_cmpuint(room_clients(514), ==, 1);
 	g_assert_cmpuint(room_clients(513), ==, 1);
 	g_assert_cmpuint(room_clients(0), ==, 1);
@@ -25,8 +25,8 @@ static void test_table(void)
 static void test_messages(void)
 {
 	g_assert_true(room_for_messages(1000, 10, 20, 3));
-	g_assert_true(room_for_messages(64 + 20 + 20 + 759, 10, 20, 3));
-	g_assert_false(room_for_messages(64 + 20 + 20 + 758, 10, 20, 3));
+	g_assert_true(room_for_messages(96 + 20 + 20 + 759, 10, 20, 3));
+	g_assert_false(room_for_messages(96 + 20 + 20 + 758, 10, 20, 3));
 	g_assert_false(room_for_messages(UINT_MAX, UINT_MAX, 0, 1));
 }
 
@@ -37,8 +37,18 @@ static void test_full(void)
 	for (unsigned int table = 514; table < 40000; table++)
 		g_assert_true(
 			room_for_messages(table, room_clients(table), 0, 1));
-	g_assert_true(room_for_messages(8192, room_clients(8192), 0, 1 + 4));
-	g_assert_false(room_for_messages(2048, room_clients(2048), 0, 2));
+	for (unsigned int table = 4096; table < 40000; table++)
+		g_assert_true(room_for_messages(table, room_clients(table), 0,
+						1 + 4));
+	g_assert_false(room_for_messages(1500, room_clients(1500), 0, 2));
+}
+
+static void test_count(void)
+{
+	g_assert_cmpuint(room_messages(96 + 20 + 758, 10), ==, 2);
+	g_assert_cmpuint(room_messages(96 + 20 + 759, 10), ==, 3);
+	g_assert_cmpuint(room_messages(96 + 20, 10), ==, 0);
+	g_assert_cmpuint(room_messages(10, UINT_MAX), ==, 0);
 }
 
 static void test_tiny(void)
@@ -54,6 +64,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/room/table", test_table);
 	g_test_add_func("/room/messages", test_messages);
 	g_test_add_func("/room/full", test_full);
+	g_test_add_func("/room/count", test_count);
 	g_test_add_func("/room/tiny", test_tiny);
 	return g_test_run();
 }

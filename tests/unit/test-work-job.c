@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Threads that stay with a client: what they do by themselves, when they leave
- * it to the main loop, and how the main loop gets the client back.
+ * Active clients: what a device's threads do with them by themselves, when they
+ * leave them to the main loop, and how the main loop gets a client back.
  */
 #include "work/worker.h"
 
@@ -31,14 +31,19 @@ static atomic_bool all_urgent;
 /* A client whose commands the test writes down beforehand. */
 typedef struct Client {
 	int ours, theirs;
-	/* Of the thread: what it finds when it listens. */
-	Command *next[4];
+	/* Of the thread: what it finds when it reads. */
+	Command *next[8];
 	unsigned int taken;
+	unsigned int silences; /* times that it finds nothing before that */
 	atomic_uint listened;
 	sem_t *gate; /* it waits for this first */
 } Client;
 
 static Client client;
+
+/* More of them, on the same device. */
+#define CROWD 6
+static Client crowd[CROWD];
 static sem_t gate, listen_gate;
 static atomic_uint executed;
 
@@ -54,20 +59,28 @@ static bool is_urgent(const Command *command)
 	return atomic_load(&all_urgent);
 }
 
-static Command *next(Command *command)
+static ChannelNews next(Connection *connection, Command *command, bool wait,
+			Command **ret_command)
 {
+	Client *of = (Client *)connection;
 	Command *following;
 
-	g_assert_true(command->connection == (Connection *)&client);
+	(void)wait;
 	command_free(command);
-	atomic_fetch_add(&client.listened, 1);
-	if (client.gate)
-		wait_for(client.gate);
-	following = client.next[client.taken];
-	client.taken += following != NULL;
-	if (following)
-		following->arrival += g_get_monotonic_time();
-	return following;
+	atomic_fetch_add(&of->listened, 1);
+	if (of->gate)
+		wait_for(of->gate);
+	if (of->silences > 0) {
+		of->silences--;
+		return CHANNEL_SILENCE;
+	}
+	following = of->next[of->taken];
+	if (!following)
+		return CHANNEL_OTHER;
+	of->taken++;
+	following->arrival += g_get_monotonic_time();
+	*ret_command = following;
+	return CHANNEL_COMMAND;
 }
 
 static void on_answered(Command *command, void *data)
@@ -78,7 +91,7 @@ static void on_answered(Command *command, void *data)
 
 static void on_silent(Connection *connection, void *data)
 {
-	g_assert_true(connection == (Connection *)&client);
+	g_assert_nonnull(connection);
 	g_assert_true(data == &silent);
 	silent++;
 }
@@ -105,16 +118,6 @@ static void execute_stuck(Command *command, int64_t deadline)
 	command_answer(command, SCSI_GOOD, NULL, 0, 8);
 }
 
-static sem_t held_gate;
-
-static void execute_held(Command *command, int64_t deadline)
-{
-	(void)deadline;
-	atomic_fetch_add(&executed, 1);
-	wait_for(&held_gate);
-	command_answer(command, SCSI_GOOD, NULL, 0, 8);
-}
-
 static void execute_refusing(Command *command, int64_t deadline)
 {
 	(void)deadline;
@@ -124,7 +127,6 @@ static void execute_refusing(Command *command, int64_t deadline)
 
 static const Backend prompt = { .threads = THREADS, .execute = execute_prompt };
 static const Backend stuck = { .threads = THREADS, .execute = execute_stuck };
-static const Backend held = { .threads = THREADS, .execute = execute_held };
 static const Backend refusing = { .threads = THREADS,
 				  .execute = execute_refusing };
 
@@ -148,7 +150,6 @@ static void start(unsigned int ceiling)
 	atomic_store(&executed, 0);
 	atomic_store(&all_urgent, false);
 	g_assert_no_errno(sem_init(&gate, 0, 0));
-	g_assert_no_errno(sem_init(&held_gate, 0, 0));
 	g_assert_no_errno(sem_init(&listen_gate, 0, 0));
 	g_assert_no_errno(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
@@ -259,24 +260,6 @@ static void assert_silence(void)
 	g_assert_cmpuint(silent, ==, 1);
 }
 
-/* What tells a crowd from commands that hang. */
-static void test_young(void)
-{
-	int64_t before;
-
-	start(8);
-	before = g_get_monotonic_time() - 1;
-	g_assert_false(worker_has_young(worker, before));
-	submit_stuck();
-	g_assert_true(worker_has_young(worker, before));
-	g_assert_false(worker_has_young(worker, g_get_monotonic_time()));
-	let_go(1);
-	worker_hurry_all(worker);
-	free_next_answer();
-	g_assert_false(worker_has_young(worker, before));
-	end();
-}
-
 /* One command after the other, and the main loop hears of the end only. */
 static void test_stay(void)
 {
@@ -349,22 +332,6 @@ static void test_socket_full(void)
 		;
 	submit_one(&prompt);
 	assert_leaves();
-	end();
-}
-
-static void test_others_wait(void)
-{
-	start(8);
-	submit_one(&held);
-	for (unsigned int i = 0; i < THREADS; i++)
-		submit_stuck();
-	wait_until(atomic_load(&executed) == THREADS);
-	g_assert_no_errno(sem_post(&held_gate));
-	assert_leaves();
-	let_go(THREADS);
-	worker_hurry_all(worker);
-	for (unsigned int i = 0; i < THREADS; i++)
-		free_next_answer();
 	end();
 }
 
@@ -583,17 +550,192 @@ static void test_abandon_next(void)
 	end();
 }
 
+/* Nothing yet: the client stays where it is. */
+static void test_silence_goes_on(void)
+{
+	start(8);
+	client.silences = 2;
+	client.next[0] = command_of(&prompt, 1);
+	submit_one(&prompt);
+	assert_silence();
+	g_assert_cmpuint(atomic_load(&client.listened), ==, 4);
+	assert_replies(2);
+	end();
+}
+
+static void crowd_start(unsigned int commands)
+{
+	int ends[2];
+
+	for (Client *one = crowd; one < crowd + CROWD; one++) {
+		g_assert_no_errno(socketpair(
+			AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+		memset(one, 0, sizeof(*one));
+		one->ours = ends[0];
+		one->theirs = ends[1];
+		/* As if it always had sent its next command. */
+		if (commands > 0)
+			g_assert_cmpint(send(one->theirs, "x", 1, 0), ==, 1);
+		for (unsigned int i = 0; i < commands; i++) {
+			one->next[i] = command_of(&prompt, 1);
+			one->next[i]->connection = (Connection *)one;
+		}
+	}
+}
+
+static Job *crowd_submit(Client *one)
+{
+	Command *command = command_of(&prompt, 1);
+	Job *job;
+
+	command->connection = (Connection *)one;
+	command->arrival = g_get_monotonic_time();
+	job = worker_submit(worker, command, one->ours, true);
+	g_assert_nonnull(job);
+	return job;
+}
+
+/* What the connection does with a client that comes back: reads the next
+ * command, if there is one. On a busy machine threads give up early. */
+static void crowd_take_back(void)
+{
+	Command *command = g_queue_pop_head(&answered);
+	Client *one = (Client *)command->connection;
+	Command *following = one->next[one->taken];
+
+	command_free(command);
+	if (!following) {
+		silent++;
+		return;
+	}
+	one->taken++;
+	following->arrival = g_get_monotonic_time();
+	g_assert_nonnull(worker_submit(worker, following, one->ours, true));
+}
+
+static void crowd_run(void)
+{
+	while (silent < CROWD) {
+		run_until(silent == CROWD || answered.length > 0);
+		while (answered.length > 0)
+			crowd_take_back();
+	}
+}
+
+static void crowd_end(unsigned int replies)
+{
+	uint8_t bytes[10 * (WIRE_REPLY_SIZE + 8)];
+
+	for (Client *one = crowd; one < crowd + CROWD; one++) {
+		g_assert_cmpint(
+			recv(one->theirs, bytes, sizeof(bytes), MSG_DONTWAIT),
+			==, replies * (WIRE_REPLY_SIZE + 8));
+		close(one->ours);
+		close(one->theirs);
+	}
+	end();
+}
+
+/* Each is answered, by no more threads than the device may have: as many to run
+ * commands, and as many to wait. */
+static void test_crowd(void)
+{
+	start(2 * THREADS);
+	crowd_start(4);
+	for (Client *one = crowd; one < crowd + CROWD; one++)
+		crowd_submit(one);
+	crowd_run();
+	g_assert_cmpuint(atomic_load(&executed), ==, 5 * CROWD);
+	crowd_end(5);
+}
+
+/* Few threads may read at a time. */
+static void test_crowd_one_reader(void)
+{
+	start(2 * THREADS);
+	worker_limit_receivers(worker, 1);
+	crowd_start(4);
+	for (Client *one = crowd; one < crowd + CROWD; one++)
+		crowd_submit(one);
+	crowd_run();
+	crowd_end(5);
+}
+
+/* All threads of the device are stuck, so nobody waits for its active clients,
+ * and the main loop gets them. */
+static void test_unattended(void)
+{
+	start(THREADS);
+	crowd_start(0);
+	for (Client *one = crowd; one < crowd + CROWD; one++) {
+		one->silences = G_MAXUINT;
+		crowd_submit(one);
+	}
+	for (unsigned int i = 0; i < THREADS; i++)
+		submit_stuck();
+	wait_until(atomic_load(&executed) == CROWD + THREADS);
+	run_until(silent + answered.length == CROWD);
+	while (answered.length > 0)
+		command_free(g_queue_pop_head(&answered));
+	g_assert_cmpuint(worker_staying(worker), ==, 0);
+	let_go(THREADS);
+	worker_hurry_all(worker);
+	for (unsigned int i = 0; i < THREADS; i++)
+		free_next_answer();
+	crowd_end(1);
+}
+
+/* At the end the main loop gets all of them at once. */
+static void test_hurry_active(void)
+{
+	start(8);
+	crowd_start(0);
+	for (Client *one = crowd; one < crowd + CROWD; one++) {
+		one->silences = G_MAXUINT;
+		crowd_submit(one);
+	}
+	wait_until(atomic_load(&executed) == CROWD);
+	worker_hurry_all(worker);
+	run_until(silent + answered.length == CROWD);
+	while (answered.length > 0)
+		command_free(g_queue_pop_head(&answered));
+	crowd_end(1);
+}
+
+/* Who is taken away while it is silent leaves nothing behind. */
+static void test_abandon_active(void)
+{
+	Job *jobs[CROWD];
+
+	start(8);
+	crowd_start(0);
+	for (int i = 0; i < CROWD; i++) {
+		crowd[i].silences = G_MAXUINT;
+		jobs[i] = crowd_submit(&crowd[i]);
+	}
+	for (int i = 0; i < CROWD; i++)
+		wait_until(recv(crowd[i].theirs, (char[1]) { 0 }, 1,
+				MSG_PEEK | MSG_DONTWAIT) == 1);
+	for (int i = 0; i < CROWD; i++)
+		command_free(worker_abandon(worker, jobs[i]));
+	worker_hurry_all(worker);
+	run_until(worker_outstanding(worker) == 0);
+	while (answered.length > 0)
+		command_free(g_queue_pop_head(&answered));
+	g_assert_cmpuint(silent, ==, 0);
+	g_assert_cmpuint(worker_abandoned(worker), ==, 0);
+	crowd_end(1);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/job/young", test_young);
 	g_test_add_func("/job/stay", test_stay);
 	g_test_add_func("/job/leave/not-allowed", test_not_allowed);
 	g_test_add_func("/job/leave/urgent", test_urgent);
 	g_test_add_func("/job/leave/hurried", test_hurried);
 	g_test_add_func("/job/leave/refused", test_refused);
 	g_test_add_func("/job/leave/socket-full", test_socket_full);
-	g_test_add_func("/job/leave/others-wait", test_others_wait);
 	g_test_add_func("/job/listening/place-is-free", test_place_is_free);
 	g_test_add_func("/job/listening/other-device", test_other_device);
 	g_test_add_func("/job/listening/no-thread", test_no_thread);
@@ -604,5 +746,11 @@ int main(int argc, char **argv)
 	g_test_add_func("/job/expire-all/listening", test_expire_all_listening);
 	g_test_add_func("/job/abandon/listening", test_abandon_listening);
 	g_test_add_func("/job/abandon/next", test_abandon_next);
+	g_test_add_func("/job/silence-goes-on", test_silence_goes_on);
+	g_test_add_func("/job/crowd/served", test_crowd);
+	g_test_add_func("/job/crowd/one-reader", test_crowd_one_reader);
+	g_test_add_func("/job/crowd/unattended", test_unattended);
+	g_test_add_func("/job/crowd/hurried", test_hurry_active);
+	g_test_add_func("/job/crowd/abandoned", test_abandon_active);
 	return g_test_run();
 }
