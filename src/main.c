@@ -24,7 +24,7 @@
 #include "process/privileges.h"
 #include "process/signals.h"
 #include "serve/server.h"
-#include "threads/room.h"
+#include "threads/fd-budget.h"
 
 /* How long a stopping helper answers what it has taken, in microseconds;
  * libvirt kills it after about 10 s. */
@@ -111,7 +111,7 @@ static bool drop_privileges(const Daemon *daemon, GError **error)
 static void report_room(const Options *options, unsigned int clients,
 			unsigned int descriptors)
 {
-	bool few = clients < ROOM_FEW_CLIENTS;
+	bool few = clients < FD_BUDGET_FEW_CLIENTS;
 
 	if (few || options->max_clients_given)
 		log_message(few ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
@@ -126,9 +126,9 @@ static bool create_server(Daemon *daemon, GError **error)
 {
 	const Options *options = &daemon->options;
 	unsigned int descriptors = descriptors_raise_limit();
-	unsigned int table = room_table(descriptors, descriptors_open());
+	unsigned int table = fd_budget_table(descriptors, descriptors_open());
 	ServerLimits limits = {
-		.max_clients = room_clients(table),
+		.max_clients = fd_budget_clients(table),
 		.descriptors = table,
 		.command_timeout = options->command_timeout,
 	};

@@ -4,7 +4,7 @@
  * fd_steal(), and closes by itself when an autofd variable leaves its scope.
  *
  * Descriptors that a client sent must not be closed here: closing them may
- * block (see disposal.h).
+ * block (see closer.h).
  */
 #ifndef FD_H
 #define FD_H

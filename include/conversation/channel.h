@@ -8,7 +8,7 @@
 #define CHANNEL_H
 
 #include "conversation/session.h"
-#include "threads/lanes.h"
+#include "threads/thread-pool.h"
 
 /* How long channel_receive() waits, in microseconds: much longer than QEMU
  * takes to send the next of several commands, much shorter than anybody waits
@@ -16,8 +16,8 @@
 #define CHANNEL_PATIENCE ((int64_t)10 * 1000)
 
 typedef struct Channel {
-	int socket;   /* a blocking one; owned by who has the channel */
-	Lanes *lanes; /* borrowed, for disposal */
+	int socket;       /* a blocking one; owned by who has the channel */
+	ThreadPool *pool; /* borrowed, for the closer */
 	Session session;
 	Peer peer;
 	bool proven; /* a device has answered the last command, and nothing
@@ -25,7 +25,7 @@ typedef struct Channel {
 } Channel;
 
 /* The session begins. */
-void channel_init(Channel *channel, int socket, Lanes *lanes);
+void channel_init(Channel *channel, int socket, ThreadPool *pool);
 
 /* Reads once, no more than the session wants. Without MSG_DONTWAIT in `flags`
  * it waits for CHANNEL_PATIENCE. False: nothing has come. */

@@ -45,7 +45,7 @@ typedef struct Command {
 	/* The request. The session fills it; it does not change later. */
 	uint8_t cdb[WIRE_CDB_SIZE];
 	ScsiPrCdb pr; /* the same, decoded */
-	int fd; /* the device; owned, -1 once closed or handed to disposal */
+	int fd; /* the device; owned, -1 once closed or handed to the closer */
 
 	/* Where it came from and where the answer goes. */
 	Peer peer;
@@ -90,7 +90,7 @@ Command *command_new(const uint8_t cdb[WIRE_CDB_SIZE], const ScsiPrCdb *pr,
 Command *command_renew(Command *old, const uint8_t cdb[WIRE_CDB_SIZE],
 		       const ScsiPrCdb *pr, int fd);
 
-/* Closes the descriptor, which may block: main loop code hands it to disposal
+/* Closes the descriptor, which may block: main loop code hands it to the closer
  * first. Accepts NULL. */
 void command_free(Command *command);
 

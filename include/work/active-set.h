@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "threads/lanes.h"
+#include "threads/thread-pool.h"
 
 /* How long a silent client stays, in microseconds: longer than QEMU takes to
  * send the next of several commands, and shorter than anybody would notice. */
@@ -43,13 +43,13 @@ struct ActiveMember {
 typedef struct ActiveSets {
 	GPtrArray *sets;    /* of ActiveSet; once made, they stay */
 	GPtrArray *members; /* of ActiveMember, by socket; most are NULL */
-	LaneNews (*wait)(LaneWait *wait, uint64_t key, bool alone,
-			 Task **ret_task);
+	ThreadNews (*wait)(ThreadWait *wait, uint64_t key, bool alone,
+			   Task **ret_task);
 	void *host;
 } ActiveSets;
 
 struct ActiveSet {
-	LaneWait wait; /* must be first */
+	ThreadWait wait; /* must be first */
 	ActiveSets *sets;
 	uint64_t key; /* the device's */
 	int epoll;
@@ -58,10 +58,10 @@ struct ActiveSet {
 	bool attended;       /* a thread has waited since the last look */
 };
 
-/* `wait` is what a device's thread does in a set: see LaneWait. */
+/* `wait` is what a device's thread does in a set: see ThreadWait. */
 void active_sets_init(ActiveSets *sets, void *host,
-		      LaneNews (*wait)(LaneWait *wait, uint64_t key, bool alone,
-				       Task **ret_task));
+		      ThreadNews (*wait)(ThreadWait *wait, uint64_t key,
+					 bool alone, Task **ret_task));
 
 /* False: nothing is freed, as threads may still come to a set. */
 bool active_sets_deinit(ActiveSets *sets);

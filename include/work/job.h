@@ -20,7 +20,7 @@
 
 #include "conversation/channel.h"
 #include "device/command.h"
-#include "threads/lanes.h"
+#include "threads/thread-pool.h"
 #include "work/active-set.h"
 #include "work/mailbox.h"
 
@@ -34,7 +34,7 @@
 
 /* What all jobs share. */
 typedef struct JobHost {
-	Lanes *lanes;
+	ThreadPool *pool;
 	int64_t timeout; /* from arrival to deadline, microseconds */
 	bool (*is_urgent)(const Command *command); /* see WorkerEvents */
 	ChannelNews (*next)(Connection *connection, Command *answered,
@@ -76,7 +76,7 @@ typedef struct Job {
 	GList letter; /* in the mailbox; its data is the job */
 } Job;
 
-void job_host_init(JobHost *host, Lanes *lanes, int64_t timeout);
+void job_host_init(JobHost *host, ThreadPool *pool, int64_t timeout);
 
 /* To be called at intervals: the main loop gets the active clients of devices
  * all of whose threads have been busy for a whole interval. */

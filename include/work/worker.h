@@ -19,7 +19,7 @@
 
 #include "base/poller.h"
 #include "device/command.h"
-#include "threads/lanes.h"
+#include "threads/thread-pool.h"
 #include "work/job.h"
 
 typedef struct Worker Worker;
@@ -56,7 +56,7 @@ typedef struct WorkerEvents {
 /* Borrows the others, which have to outlive it. `timeout`: from a command's
  * arrival to its deadline, in microseconds. NULL with *error set on failure.
  */
-Worker *worker_new(Poller *poller, Lanes *lanes, int64_t timeout,
+Worker *worker_new(Poller *poller, ThreadPool *pool, int64_t timeout,
 		   const WorkerEvents *events, GError **error);
 
 /* How many threads may read from active clients at a time, JOB_RECEIVERS at

@@ -28,7 +28,7 @@
 #include "process/pidfile.h"
 #include "process/privileges.h"
 #include "socket.h"
-#include "threads/room.h"
+#include "threads/fd-budget.h"
 
 typedef bool Trial(const Options *options, GError **error);
 
@@ -147,7 +147,7 @@ static void check_descriptors(Check *check)
 	const Options *options = check->options;
 	unsigned int limit = descriptors_raise_limit();
 	unsigned int clients =
-		room_clients(room_table(limit, descriptors_open()));
+		fd_budget_clients(fd_budget_table(limit, descriptors_open()));
 	const char *word = plural(clients, "client", "clients");
 
 	if (clients >= options->max_clients)
@@ -159,7 +159,7 @@ static void check_descriptors(Check *check)
 			  "open files: %u, enough for %u %s and not for %u; "
 			  "raise LimitNOFILE= in the unit, or ulimit -n",
 			  limit, clients, word, options->max_clients);
-	else if (clients < ROOM_FEW_CLIENTS)
+	else if (clients < FD_BUDGET_FEW_CLIENTS)
 		check_fix(check,
 			  "open files: %u, enough for %u %s only; raise "
 			  "LimitNOFILE= in the unit, or ulimit -n",

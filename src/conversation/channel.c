@@ -13,8 +13,8 @@
 
 #include "base/thread.h"
 #include "device/backend.h"
-#include "threads/disposal.h"
-#include "threads/room.h"
+#include "threads/closer.h"
+#include "threads/fd-budget.h"
 
 /* A request has two parts, and a step of its own when it is whole; who sends it
  * in smaller pieces is left to the main loop. */
@@ -29,13 +29,13 @@ static void take_urgent_bytes_in_line(int socket)
 	setsockopt(socket, SOL_SOCKET, SO_OOBINLINE, &yes, sizeof(yes));
 }
 
-void channel_init(Channel *channel, int socket, Lanes *lanes)
+void channel_init(Channel *channel, int socket, ThreadPool *pool)
 {
 	struct timeval patience = { .tv_usec = CHANNEL_PATIENCE };
 
-	g_assert(socket >= 0 && lanes);
+	g_assert(socket >= 0 && pool);
 	channel->socket = socket;
-	channel->lanes = lanes;
+	channel->pool = pool;
 	channel->proven = false;
 	session_init(&channel->session);
 	peer_get(socket, &channel->peer);
@@ -51,12 +51,12 @@ static void take_descriptors(Channel *channel, int *fds, size_t count)
 
 	channel->proven &= taken == count;
 	for (size_t i = taken; i < count; i++)
-		disposal_close(channel->lanes, &fds[i]);
+		closer_close(channel->pool, &fds[i]);
 }
 
 static void take_control(Channel *channel, struct msghdr *message)
 {
-	int fds[ROOM_MESSAGE_DESCRIPTORS];
+	int fds[FD_BUDGET_PER_MESSAGE];
 	struct cmsghdr *header;
 	size_t count;
 
@@ -77,7 +77,7 @@ static void take_control(Channel *channel, struct msghdr *message)
 bool channel_receive(Channel *channel, uint8_t *bytes, size_t size, int flags)
 {
 	union {
-		char bytes[CMSG_SPACE(ROOM_MESSAGE_DESCRIPTORS * sizeof(int))];
+		char bytes[CMSG_SPACE(FD_BUDGET_PER_MESSAGE * sizeof(int))];
 		struct cmsghdr align;
 	} control;
 	struct iovec run = { .iov_base = bytes, .iov_len = size };

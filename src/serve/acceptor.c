@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "report.h"
-#include "threads/disposal.h"
+#include "threads/closer.h"
 
 /* Clients accepted in one turn of the loop. */
 #define ACCEPT_BATCH 32
@@ -40,7 +40,7 @@ void acceptor_refuse(const Acceptor *acceptor, int client, const char *why)
 	g_assert(thread_is_main() && client >= 0);
 	peer_get(client, &peer);
 	report_peer(&peer, why);
-	disposal_close_socket(acceptor->lanes, &client);
+	closer_close_socket(acceptor->pool, &client);
 }
 
 static gboolean end_pause(gpointer data)
@@ -123,12 +123,12 @@ static void ready(Watch *watch, uint32_t events)
 	}
 }
 
-bool acceptor_start(Acceptor *acceptor, Poller *poller, Lanes *lanes,
+bool acceptor_start(Acceptor *acceptor, Poller *poller, ThreadPool *pool,
 		    int listener, GError **error)
 {
 	g_assert(thread_is_main() && acceptor->admit && !acceptor->listening);
 	acceptor->poller = poller;
-	acceptor->lanes = lanes;
+	acceptor->pool = pool;
 	acceptor->listener = (Watch) { .fd = listener, .ready = ready };
 	acceptor->errors =
 		(RateLimit) { .interval = ERROR_INTERVAL, .burst = 1 };
@@ -147,5 +147,5 @@ void acceptor_stop(Acceptor *acceptor)
 		return;
 	acceptor->listening = false;
 	poller_remove(acceptor->poller, &acceptor->listener);
-	disposal_close_listener(acceptor->lanes, &acceptor->listener.fd);
+	closer_close_listener(acceptor->pool, &acceptor->listener.fd);
 }

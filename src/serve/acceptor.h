@@ -11,7 +11,7 @@
 
 #include "base/poller.h"
 #include "base/rate-limit.h"
-#include "threads/lanes.h"
+#include "threads/thread-pool.h"
 
 typedef struct Acceptor {
 	/* A client has come; takes its socket. */
@@ -20,7 +20,7 @@ typedef struct Acceptor {
 
 	/* Private. */
 	Poller *poller;
-	Lanes *lanes;
+	ThreadPool *pool;
 	Watch listener;
 	bool listening;
 	int spare;   /* given up to accept, and turn away, when full */
@@ -28,10 +28,10 @@ typedef struct Acceptor {
 	RateLimit errors;
 } Acceptor;
 
-/* Begins to accept. Borrows the poller and the lanes, and takes the listening
+/* Begins to accept. Borrows the poller and the pool, and takes the listening
  * socket, on success. False with *error set on failure; acceptor_stop() is due
  * all the same. */
-bool acceptor_start(Acceptor *acceptor, Poller *poller, Lanes *lanes,
+bool acceptor_start(Acceptor *acceptor, Poller *poller, ThreadPool *pool,
 		    int listener, GError **error);
 
 /* Closes the listening socket. May be called again. */

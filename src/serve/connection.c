@@ -16,7 +16,7 @@
 #include "conversation/channel.h"
 #include "device/backend.h"
 #include "report.h"
-#include "threads/disposal.h"
+#include "threads/closer.h"
 
 /* A client whose command comes so soon after its last answer is active, in
  * microseconds: in a crowd a round trip may take as long. */
@@ -82,7 +82,7 @@ static void answer_refused(Connection *connection, Command *command)
 {
 	trace(command_refuse, "connection=%p device=%u:%u", (void *)connection,
 	      command->major, command->minor);
-	disposal_close(connection->host->lanes, &command->fd);
+	closer_close(connection->host->pool, &command->fd);
 	report_command(command, &connection->reports);
 	session_answer(&connection->channel.session, command);
 }
@@ -244,13 +244,13 @@ Connection *connection_new(ConnectionHost *host, int socket)
 	connection->watch.fd = socket;
 	connection->watch.ready = ready;
 	connection->link.data = connection;
-	channel_init(&connection->channel, socket, host->lanes);
+	channel_init(&connection->channel, socket, host->pool);
 	trace(connection_accept, "connection=%p pid=%d uid=%u",
 	      (void *)connection, (int)peer->pid, peer->uid);
 	/* The first turn of the loop sends the feature word. */
 	if (!poller_add(host->poller, &connection->watch, EPOLLOUT)) {
 		report_peer(peer, "cannot be watched by epoll");
-		disposal_close_socket(host->lanes, &socket);
+		closer_close_socket(host->pool, &socket);
 		g_free(connection);
 		return NULL;
 	}
@@ -275,11 +275,11 @@ void connection_free(Connection *connection)
 	trace(connection_close, "connection=%p state=%s", (void *)connection,
 	      session_state_name(session->state));
 	descriptor = session_steal_descriptor(session);
-	disposal_close(host->lanes, &descriptor);
+	closer_close(host->pool, &descriptor);
 	session_deinit(session);
 	report_limit_clear(&connection->reports);
 	poller_remove(host->poller, &connection->watch);
-	disposal_close_socket(host->lanes, &connection->watch.fd);
+	closer_close_socket(host->pool, &connection->watch.fd);
 	g_free(connection);
 }
 

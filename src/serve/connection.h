@@ -8,13 +8,13 @@
 
 #include "base/poller.h"
 #include "device/command.h"
-#include "threads/lanes.h"
+#include "threads/thread-pool.h"
 #include "work/worker.h"
 
 /* What a connection works with; borrowed, outlives every connection. */
 typedef struct ConnectionHost {
 	Poller *poller;
-	Lanes *lanes;
+	ThreadPool *pool;
 	Worker *worker;
 	/* The connection has ended and must be freed, from here or later. */
 	void (*ended)(Connection *connection, struct ConnectionHost *host);

@@ -14,16 +14,16 @@
 #include "base/trace.h"
 #include "connection.h"
 #include "report.h"
-#include "threads/disposal.h"
-#include "threads/room.h"
+#include "threads/closer.h"
+#include "threads/fd-budget.h"
 
 /* With this part of the table waiting to be closed, only clients that have
  * used a device properly may send. */
-#define DISPOSAL_PART 4
+#define CLOSER_PART 4
 
 /* How long the end waits for sockets to be closed, in milliseconds. A process
  * whose threads hang in the kernel keeps what is still open then. */
-#define DISPOSAL_PATIENCE 500
+#define CLOSER_PATIENCE 500
 
 /* A client that has sent nothing for so long while the server drains is not
  * about to, in milliseconds. */
@@ -46,7 +46,7 @@ struct Server {
  * slow must not get around the limit. */
 static bool is_full(const Server *server)
 {
-	return server->clients.length + disposal_pending_sockets() >=
+	return server->clients.length + closer_pending_sockets() >=
 	       server->limits.max_clients;
 }
 
@@ -54,7 +54,7 @@ static bool is_full(const Server *server)
 static unsigned int receivers_for(const ServerLimits *limits)
 {
 	unsigned int messages =
-		room_messages(limits->descriptors, limits->max_clients);
+		fd_budget_messages(limits->descriptors, limits->max_clients);
 
 	return CLAMP(messages, 1, 1 + JOB_RECEIVERS) - 1;
 }
@@ -65,10 +65,10 @@ static bool fit(const Server *server, unsigned int clients,
 {
 	const Worker *worker = server->host.worker;
 	unsigned int others = worker_abandoned(worker) +
-			      worker_disowned(worker) + disposal_pending();
+			      worker_disowned(worker) + closer_pending();
 
-	return room_for_messages(server->limits.descriptors, clients, others,
-				 messages);
+	return fd_budget_admits(server->limits.descriptors, clients, others,
+				messages);
 }
 
 static bool has_room(ConnectionHost *host, bool proven)
@@ -76,7 +76,7 @@ static bool has_room(ConnectionHost *host, bool proven)
 	const Server *server = (Server *)host;
 
 	if (!proven &&
-	    disposal_pending() > server->limits.descriptors / DISPOSAL_PART)
+	    closer_pending() > server->limits.descriptors / CLOSER_PART)
 		return false;
 	/* Threads read on their own. */
 	return fit(server, server->clients.length,
@@ -212,15 +212,15 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 	host->ended = connection_ended;
 	host->has_room = has_room;
 	host->has_room_for_threads = has_room_for_threads;
-	host->lanes = lanes_new(JOB_THREADS_MAX);
+	host->pool = thread_pool_new(JOB_THREADS_MAX);
 	host->poller = poller;
-	host->worker = worker_new(host->poller, host->lanes,
+	host->worker = worker_new(host->poller, host->pool,
 				  limits->command_timeout, &events, error);
 	server->receivers = receivers_for(limits);
 	if (host->worker)
 		worker_limit_receivers(host->worker, server->receivers);
 	if (!host->worker || !acceptor_start(&server->acceptor, poller,
-					     host->lanes, listener, error)) {
+					     host->pool, listener, error)) {
 		server_free(server);
 		return NULL;
 	}
@@ -298,7 +298,7 @@ void server_free(Server *server)
 	g_clear_handle_id(&server->quiet, g_source_remove);
 	while (server->clients.length > 0)
 		connection_free(g_queue_pop_head_link(&server->clients)->data);
-	disposal_wait(DISPOSAL_PATIENCE);
+	closer_wait(CLOSER_PATIENCE);
 	worker_free(server->host.worker);
 	g_free(server);
 }

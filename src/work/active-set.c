@@ -11,8 +11,8 @@
 #include <sys/epoll.h>
 
 void active_sets_init(ActiveSets *sets, void *host,
-		      LaneNews (*wait)(LaneWait *wait, uint64_t key, bool alone,
-				       Task **ret_task))
+		      ThreadNews (*wait)(ThreadWait *wait, uint64_t key,
+					 bool alone, Task **ret_task))
 {
 	sets->sets = g_ptr_array_new();
 	sets->members = g_ptr_array_new();

@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/thread.h"
 #include "device/backend.h"
-#include "threads/disposal.h"
+#include "threads/closer.h"
 
 /* Whether a thread waits for the client's next command, or reads it. */
 static bool is_listening(const Job *job)
@@ -50,9 +50,9 @@ static void job_unlock(Job *job)
 	mailbox_unlock(&job->host->mailbox);
 }
 
-static LaneLimits limits_of(const Command *command)
+static ThreadLimits limits_of(const Command *command)
 {
-	return (LaneLimits) { .threads = command->backend->threads };
+	return (ThreadLimits) { .threads = command->backend->threads };
 }
 
 void job_refuse(Command *command)
@@ -228,22 +228,22 @@ static Job *poll_for_one(JobHost *host, ActiveSet *set)
 /* Under the lock: the command goes on its way. True: on this thread. */
 static bool go_on(Job *job, Command *command, uint64_t key)
 {
-	Lanes *lanes = job->host->lanes;
-	LaneLimits limits = limits_of(command);
+	ThreadPool *pool = job->host->pool;
+	ThreadLimits limits = limits_of(command);
 
 	job->command = command;
 	job->deadline = command->arrival + job->host->timeout;
 	if (command->queue_key == key)
 		return true;
-	if (lanes_push(lanes, command->queue_key, &limits, &job->task))
+	if (thread_pool_push(pool, command->queue_key, &limits, &job->task))
 		return false;
-	disposal_close(lanes, &command->fd);
+	closer_close(pool, &command->fd);
 	job_refuse(command);
 	finish(job);
 	return false;
 }
 
-/* Begins and ends under the lock. True: the job has a command for this lane. */
+/* Begins and ends under the lock. True: its command is for this queue. */
 static bool receive(Job *job, bool wait, uint64_t key)
 {
 	JobHost *host = job->host;
@@ -264,21 +264,21 @@ static bool receive(Job *job, bool wait, uint64_t key)
 }
 
 /* Under the lock. */
-static LaneNews news_of(const ActiveSet *set, bool has_task)
+static ThreadNews news_of(const ActiveSet *set, bool has_task)
 {
 	bool others = set->members.length > 0;
 
 	if (has_task)
-		return others ? LANE_TASK_OF_MANY : LANE_TASK;
-	return others ? LANE_NOTHING : LANE_QUIET;
+		return others ? THREAD_TASK_OF_MANY : THREAD_TASK;
+	return others ? THREAD_NOTHING : THREAD_QUIET;
 }
 
-static LaneNews wait_in_set(LaneWait *wait, uint64_t key, bool alone,
-			    Task **ret_task)
+static ThreadNews wait_in_set(ThreadWait *wait, uint64_t key, bool alone,
+			      Task **ret_task)
 {
 	ActiveSet *set = (ActiveSet *)wait;
 	JobHost *host = set->sets->host;
-	LaneNews news = LANE_QUIET;
+	ThreadNews news = THREAD_QUIET;
 	bool has_task = false;
 	bool waits;
 	Job *job;
@@ -303,7 +303,7 @@ static LaneNews wait_in_set(LaneWait *wait, uint64_t key, bool alone,
 
 /* Under the lock: the job's command is answered, and the reply sent. Returns
  * where its thread can wait. */
-static LaneWait *end_of_command(Job *job)
+static ThreadWait *end_of_command(Job *job)
 {
 	JobHost *host = job->host;
 	Command *command = job->command;
@@ -312,15 +312,15 @@ static LaneWait *end_of_command(Job *job)
 	if (command->failure || is_urgent(job) ||
 	    !listen_to_client(job, key, command->answered))
 		finish(job);
-	return (LaneWait *)active_sets_find(&host->active, key);
+	return (ThreadWait *)active_sets_find(&host->active, key);
 }
 
-static LaneWait *run(Task *task)
+static ThreadWait *run(Task *task)
 {
 	Job *job = (Job *)task;
 	JobHost *host = job->host;
 	Command *command = job->command;
-	LaneWait *wait;
+	ThreadWait *wait;
 
 	g_assert(!thread_is_main() && !mailbox_is_locked());
 	/* Only the back end's own answer counts. */
@@ -337,9 +337,9 @@ static LaneWait *run(Task *task)
 	return wait;
 }
 
-void job_host_init(JobHost *host, Lanes *lanes, int64_t timeout)
+void job_host_init(JobHost *host, ThreadPool *pool, int64_t timeout)
 {
-	host->lanes = lanes;
+	host->pool = pool;
 	host->timeout = timeout;
 	host->receivers_max = JOB_RECEIVERS;
 	pthread_cond_init(&host->unused, NULL);
@@ -388,11 +388,11 @@ void job_free(Job *job)
 
 bool job_start(Job *job)
 {
-	LaneLimits limits = limits_of(job->command);
+	ThreadLimits limits = limits_of(job->command);
 
 	g_assert(thread_is_main() && !job->finished);
-	return lanes_push(job->host->lanes, job->command->queue_key, &limits,
-			  &job->task);
+	return thread_pool_push(job->host->pool, job->command->queue_key,
+				&limits, &job->task);
 }
 
 bool job_cancel(Job *job, int64_t now)
@@ -401,7 +401,7 @@ bool job_cancel(Job *job, int64_t now)
 
 	job_lock(job);
 	cancelled = job->deadline <= now &&
-		    lanes_cancel(job->host->lanes, &job->task);
+		    thread_pool_cancel(job->host->pool, &job->task);
 	g_assert(!cancelled ||
 		 (!job->finished && !is_listening(job) && !job->disowned));
 	job_unlock(job);

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/thread.h"
-#include "threads/disposal.h"
+#include "threads/closer.h"
 #include "work/job.h"
 
 /* How long the threads of a device may be busy before its active clients go
@@ -154,7 +154,7 @@ static Command *steal_command(Worker *worker, Job *job)
 
 	forget(worker, job);
 	job_free(job);
-	disposal_close(worker->host.lanes, &command->fd);
+	closer_close(worker->host.pool, &command->fd);
 	return command;
 }
 
@@ -208,7 +208,7 @@ static gboolean timer_fire(GSource *source, GSourceFunc callback, gpointer data)
 
 static GSourceFuncs timer_funcs = { .dispatch = timer_fire };
 
-Worker *worker_new(Poller *poller, Lanes *lanes, int64_t timeout,
+Worker *worker_new(Poller *poller, ThreadPool *pool, int64_t timeout,
 		   const WorkerEvents *events, GError **error)
 {
 	Worker *worker = g_new0(Worker, 1);
@@ -216,7 +216,7 @@ Worker *worker_new(Poller *poller, Lanes *lanes, int64_t timeout,
 
 	g_assert(thread_is_main() && timeout > 0);
 	worker->events = *events;
-	job_host_init(host, lanes, timeout);
+	job_host_init(host, pool, timeout);
 	host->is_urgent = events->is_urgent;
 	host->next = events->next;
 	worker->timer = g_source_new(&timer_funcs, sizeof(GSource));

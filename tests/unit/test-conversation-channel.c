@@ -11,9 +11,9 @@
 #include "base/bytes.h"
 #include "base/thread.h"
 #include "testing.h"
-#include "threads/disposal.h"
+#include "threads/closer.h"
 
-static Lanes *lanes;
+static ThreadPool *pool;
 static Channel channel;
 static int client;
 static int device; /* of a block device: a node that leads nowhere will do */
@@ -136,15 +136,15 @@ static void start(void)
 	size_t size;
 	int ends[2];
 
-	if (!lanes)
-		lanes = lanes_new(4);
+	if (!pool)
+		pool = thread_pool_new(4);
 	device = open_device();
 	if (device < 0)
 		device = open("/dev/null", O_RDWR | O_CLOEXEC);
 	g_assert_no_errno(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
 	client = ends[1];
-	channel_init(&channel, ends[0], lanes);
+	channel_init(&channel, ends[0], pool);
 	g_assert_cmpint(channel.peer.pid, ==, getpid());
 	g_assert_cmpint(session_wants(&channel.session, &bytes, &size), ==,
 			SESSION_WANTS_WRITE);
@@ -161,7 +161,7 @@ static void end(void)
 	close(channel.socket);
 	fd_clear(&client);
 	close(device);
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 }
 
 /* Only root can make the node of a device; what is refused needs none. */
@@ -390,7 +390,7 @@ static void test_breach(void)
 	g_assert_null(next_on_thread(command));
 	g_assert_cmpint(channel.session.state, ==, SESSION_CLOSED);
 	g_assert_false(channel.proven);
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 	g_assert_cmpuint(descriptor_count(), ==, before);
 	end();
 }

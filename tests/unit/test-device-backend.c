@@ -129,7 +129,7 @@ static void test_claims(void)
 	g_assert_true(claims(S_IFBLK, 21, 0, &keys[3]));
 	g_assert_true(claims(S_IFCHR, 21, 0, &keys[4]));
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
-		/* Reserved for disposal. */
+		/* Reserved for the closer. */
 		g_assert_cmpuint(keys[i], !=, UINT64_MAX);
 		for (size_t j = 0; j < i; j++)
 			g_assert_cmpuint(keys[i], !=, keys[j]);

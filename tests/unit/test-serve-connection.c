@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "capture.h"
 #include "looping.h"
-#include "threads/disposal.h"
+#include "threads/closer.h"
 
 static ConnectionHost host;
 static Connection *connection;
@@ -57,9 +57,9 @@ static void start(void)
 	ended = 0;
 	room = true;
 	host.poller = poller_new(&error);
-	host.lanes = lanes_new(20);
+	host.pool = thread_pool_new(20);
 	host.worker =
-		worker_new(host.poller, host.lanes, 1000000, &events, &error);
+		worker_new(host.poller, host.pool, 1000000, &events, &error);
 	host.ended = on_ended;
 	host.has_room = has_room;
 	host.has_room_for_threads = has_room_for_threads;
@@ -75,7 +75,7 @@ static void start(void)
 static void end(void)
 {
 	connection_free(g_steal_pointer(&connection));
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 	worker_free(host.worker);
 	poller_free(host.poller);
 	close(client);

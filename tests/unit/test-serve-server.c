@@ -14,7 +14,7 @@
 
 #include "capture.h"
 #include "looping.h"
-#include "threads/disposal.h"
+#include "threads/closer.h"
 
 #define BACKLOG 64
 
@@ -52,7 +52,7 @@ void g_usleep(gulong microseconds)
 	if (++sleeps != sleeps_until_closed)
 		return;
 	atomic_store(&closing_hangs, false);
-	while (disposal_pending() > 0)
+	while (closer_pending() > 0)
 		usleep(50);
 }
 
@@ -89,7 +89,7 @@ static void end(void)
 {
 	atomic_store(&closing_hangs, false);
 	server_free(server);
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 	poller_free(poller);
 	directory_remove(directory);
 	g_free(directory);
@@ -131,7 +131,7 @@ static void test_limit(void)
 			 ==, 1);
 	close(fds[0]);
 	run_pending();
-	wait_until(disposal_pending_sockets() == 0);
+	wait_until(closer_pending_sockets() == 0);
 	fds[0] = client();
 	g_assert_cmpint(greeting(fds[0]), ==, 4);
 	for (size_t i = 0; i < 3; i++)
@@ -152,12 +152,12 @@ static void test_limit_counts_closing(void)
 	atomic_store(&closing_hangs, true);
 	close(goes);
 	run_pending();
-	g_assert_cmpuint(disposal_pending_sockets(), ==, 1);
+	g_assert_cmpuint(closer_pending_sockets(), ==, 1);
 	next = client();
 	g_assert_cmpint(greeting(next), ==, 0);
 	close(next);
 	atomic_store(&closing_hangs, false);
-	wait_until(disposal_pending_sockets() == 0);
+	wait_until(closer_pending_sockets() == 0);
 	next = client();
 	g_assert_cmpint(greeting(next), ==, 4);
 	close(next);
@@ -274,7 +274,7 @@ static void test_table_full(void)
 	}
 	close(first);
 	run_pending();
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 	first = client();
 	g_assert_cmpint(greeting(first), ==, 4);
 	g_assert_cmpuint(descriptor_count(), ==, descriptors);
@@ -329,7 +329,7 @@ static void test_end_waits(void)
 	sleeps = 0;
 	sleeps_until_closed = 100;
 	server_free(g_steal_pointer(&server));
-	g_assert_cmpuint(disposal_pending(), ==, 0);
+	g_assert_cmpuint(closer_pending(), ==, 0);
 	g_assert_cmpuint(sleeps, ==, 100);
 	close(fd);
 	end();
@@ -342,7 +342,7 @@ static void test_end_gives_up(void)
 	atomic_store(&closing_hangs, true);
 	sleeps = 0;
 	server_free(g_steal_pointer(&server));
-	g_assert_cmpuint(disposal_pending(), ==, 1); /* the listening socket */
+	g_assert_cmpuint(closer_pending(), ==, 1); /* the listening socket */
 	g_assert_cmpuint(sleeps, ==, 500);
 	end();
 }

@@ -20,14 +20,14 @@ typedef struct Client {
 static ActiveSets sets;
 static Client clients[CLIENTS];
 
-static LaneNews no_wait(LaneWait *wait, uint64_t key, bool alone,
-			Task **ret_task)
+static ThreadNews no_wait(ThreadWait *wait, uint64_t key, bool alone,
+			  Task **ret_task)
 {
 	(void)wait;
 	(void)key;
 	(void)alone;
 	(void)ret_task;
-	return LANE_QUIET;
+	return THREAD_QUIET;
 }
 
 static void start(void)

@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "device/backend.h"
 #include "looping.h"
-#include "threads/disposal.h"
+#include "threads/closer.h"
 
 /* Commands that the back ends below execute at a time on one device. */
 #define THREADS 4
@@ -21,7 +21,7 @@
 #define SOON    ((int64_t)3 * 1000)
 
 static Poller *poller;
-static Lanes *lanes;
+static ThreadPool *pool;
 static Worker *worker;
 
 static GQueue answered = G_QUEUE_INIT;
@@ -140,12 +140,12 @@ static void start(unsigned int ceiling)
 		.returned_late = on_returned_late,
 		.data = &silent,
 	};
-	static GPtrArray *all_lanes; /* they live on; not a leak */
+	static GPtrArray *all_pools; /* they live on; not a leak */
 	g_autoptr(GError) error = NULL;
 	int ends[2];
 
-	if (!all_lanes)
-		all_lanes = g_ptr_array_new();
+	if (!all_pools)
+		all_pools = g_ptr_array_new();
 	silent = late = 0;
 	atomic_store(&executed, 0);
 	atomic_store(&all_urgent, false);
@@ -156,11 +156,11 @@ static void start(unsigned int ceiling)
 	memset(&client, 0, sizeof(client));
 	client.ours = ends[0];
 	client.theirs = ends[1];
-	lanes = lanes_new(ceiling);
-	g_ptr_array_add(all_lanes, lanes);
+	pool = thread_pool_new(ceiling);
+	g_ptr_array_add(all_pools, pool);
 	poller = poller_new(&error);
 	g_assert_no_error(error);
-	worker = worker_new(poller, lanes, TIMEOUT, &events, &error);
+	worker = worker_new(poller, pool, TIMEOUT, &events, &error);
 	g_assert_no_error(error);
 }
 
@@ -170,7 +170,7 @@ static void end(void)
 	g_assert_cmpuint(worker_outstanding(worker), ==, 0);
 	g_assert_cmpuint(worker_staying(worker), ==, 0);
 	g_assert_cmpuint(worker_disowned(worker), ==, 0);
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 	g_clear_pointer(&worker, worker_free);
 	g_clear_pointer(&poller, poller_free);
 	close(client.ours);
@@ -385,7 +385,7 @@ static void test_no_thread(void)
 	client.next[0] = command_of(&prompt, 2);
 	submit_one(&prompt);
 	wait_until(atomic_load(&client.listened));
-	disposal_close(lanes, &fd);
+	closer_close(pool, &fd);
 	g_assert_no_errno(sem_post(&listen_gate));
 	assert_next_answer(FAILURE_NO_RESOURCES);
 	g_assert_cmpuint(atomic_load(&executed), ==, 1);

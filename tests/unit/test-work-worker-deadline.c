@@ -309,7 +309,7 @@ static void test_expire_all_last_moment(void)
 
 	start(2);
 	worker_free(worker);
-	worker = worker_new(poller, lanes, TIMEOUT, &events, NULL);
+	worker = worker_new(poller, pool, TIMEOUT, &events, NULL);
 	g_assert_no_errno(sem_init(&other_gate, 0, 0));
 	submit(command_of(&stuck, 1, NULL));
 	given = command_of(&held, 2, NULL);

@@ -66,7 +66,7 @@ static void test_submit_from_answer(void)
 
 	start(8);
 	worker_free(worker);
-	worker = worker_new(poller, lanes, TIMEOUT, &events, NULL);
+	worker = worker_new(poller, pool, TIMEOUT, &events, NULL);
 	submit(command_of(&prompt, 1, NULL));
 	run_until(left == 0);
 	end();

@@ -15,7 +15,7 @@
 
 #include "device/backend.h"
 #include "looping.h"
-#include "threads/disposal.h"
+#include "threads/closer.h"
 
 /* Commands that the back ends below execute at a time on one device. */
 #define THREADS 4
@@ -24,7 +24,7 @@
 #define SOON    ((int64_t)3 * 1000) /* until a deadline, microseconds */
 
 static Poller *poller;
-static Lanes *lanes;
+static ThreadPool *pool;
 static Worker *worker;
 static pthread_t main_thread;
 
@@ -100,22 +100,22 @@ static inline void start(unsigned int ceiling)
 		.returned_late = on_returned_late,
 		.data = &answered,
 	};
-	static GPtrArray *all_lanes; /* they live on; not a leak */
+	static GPtrArray *all_pools; /* they live on; not a leak */
 	g_autoptr(GError) error = NULL;
 
-	if (!all_lanes)
-		all_lanes = g_ptr_array_new();
+	if (!all_pools)
+		all_pools = g_ptr_array_new();
 	main_thread = pthread_self();
 	late = 0;
 	late_has_connection = false;
 	atomic_store(&executed, 0);
 	atomic_store(&all_urgent, true);
 	g_assert_no_errno(sem_init(&gate, 0, 0));
-	lanes = lanes_new(ceiling);
-	g_ptr_array_add(all_lanes, lanes);
+	pool = thread_pool_new(ceiling);
+	g_ptr_array_add(all_pools, pool);
 	poller = poller_new(&error);
 	g_assert_no_error(error);
-	worker = worker_new(poller, lanes, TIMEOUT, &events, &error);
+	worker = worker_new(poller, pool, TIMEOUT, &events, &error);
 	g_assert_no_error(error);
 	g_assert_nonnull(worker);
 }
@@ -134,7 +134,7 @@ static inline void end(void)
 	g_assert_cmpuint(answered.length, ==, 0);
 	g_assert_cmpuint(worker_outstanding(worker), ==, 0);
 	g_assert_cmpuint(worker_disowned(worker), ==, 0);
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 	assert_loop_rests();
 	g_clear_pointer(&worker, worker_free);
 	g_clear_pointer(&poller, poller_free);

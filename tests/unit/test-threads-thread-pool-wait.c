@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Threads that wait in their lane for tasks that nobody pushes.
+ * Threads that wait for tasks of their queue that nobody pushes.
  */
-#include "threads/lanes.h"
+#include "threads/thread-pool.h"
 
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -11,17 +11,17 @@
 
 #define THREADS 2
 
-static const LaneLimits limits = { .threads = THREADS };
+static const ThreadLimits limits = { .threads = THREADS };
 
 /* What a thread finds when it has waited for the gate. */
 typedef struct Find {
-	LaneNews news;
+	ThreadNews news;
 	Task *task;
 } Find;
 
 /* Where threads wait: each finds the next thing of the list, then quiet. */
 typedef struct Place {
-	LaneWait wait; /* must be first */
+	ThreadWait wait; /* must be first */
 	sem_t gate;
 	Find finds[8];
 	atomic_uint entered, next;
@@ -37,7 +37,7 @@ typedef struct Step {
 	atomic_uint started, ended;
 } Step;
 
-static Lanes *lanes;
+static ThreadPool *pool;
 static Place place;
 
 static void pass(sem_t *gate)
@@ -46,8 +46,8 @@ static void pass(sem_t *gate)
 		;
 }
 
-static LaneNews place_wait(LaneWait *wait, uint64_t key, bool alone,
-			   Task **ret_task)
+static ThreadNews place_wait(ThreadWait *wait, uint64_t key, bool alone,
+			     Task **ret_task)
 {
 	Place *here = (Place *)wait;
 	Find find;
@@ -61,10 +61,10 @@ static LaneNews place_wait(LaneWait *wait, uint64_t key, bool alone,
 	return find.news;
 }
 
-static LaneWait *step_run(Task *task)
+static ThreadWait *step_run(Task *task)
 {
 	Step *step = (Step *)task;
-	LaneWait *wait = step->place ? &step->place->wait : NULL;
+	ThreadWait *wait = step->place ? &step->place->wait : NULL;
 
 	atomic_fetch_add(&step->started, 1);
 	if (step->gate)
@@ -85,8 +85,8 @@ static void start(unsigned int ceiling)
 
 	if (!all)
 		all = g_ptr_array_new();
-	lanes = lanes_new(ceiling);
-	g_ptr_array_add(all, lanes);
+	pool = thread_pool_new(ceiling);
+	g_ptr_array_add(all, pool);
 	memset(&place, 0, sizeof(place));
 	place.wait.wait = place_wait;
 	place.key = 1;
@@ -95,7 +95,7 @@ static void start(unsigned int ceiling)
 
 static void push(uint64_t key, Step *step)
 {
-	g_assert_true(lanes_push(lanes, key, &limits, &step->task));
+	g_assert_true(thread_pool_push(pool, key, &limits, &step->task));
 }
 
 static void open_gate(sem_t *gate, unsigned int count)
@@ -133,7 +133,7 @@ static void test_found(void)
 
 	start(1);
 	for (unsigned int i = 0; i < 3; i++)
-		place.finds[i] = (Find) { LANE_TASK, &step.task };
+		place.finds[i] = (Find) { THREAD_TASK, &step.task };
 	push(1, &step);
 	open_gate(&place.gate, 3);
 	wait_ended(&step, 4);
@@ -147,8 +147,8 @@ static void test_nothing_yet(void)
 	Step step = step_of(NULL);
 
 	start(1);
-	place.finds[0].news = LANE_NOTHING;
-	place.finds[1].news = LANE_NOTHING;
+	place.finds[0].news = THREAD_NOTHING;
+	place.finds[1].news = THREAD_NOTHING;
 	push(1, &step);
 	open_gate(&place.gate, 2);
 	wait_entered(3);
@@ -166,12 +166,12 @@ static void test_quiet(void)
 	open_gate(&place.gate, 1);
 	/* The only thread there may be has come back. */
 	wait_entered(1);
-	wait_until(lanes_push(lanes, 2, &limits, &other.task));
+	wait_until(thread_pool_push(pool, 2, &limits, &other.task));
 	wait_ended(&other, 1);
 	end();
 }
 
-/* Threads that wait take no place of the lane's. */
+/* Threads that wait take no place of the queue's. */
 static void test_place_is_free(void)
 {
 	Step waits = step_of(NULL), steps[THREADS];
@@ -194,8 +194,8 @@ static void test_place_is_free(void)
 	end();
 }
 
-/* What such a thread finds while the lane is full waits its turn. */
-static void test_lane_is_full(void)
+/* What such a thread finds while the queue is full waits its turn. */
+static void test_queue_is_full(void)
 {
 	Step waits = step_of(NULL), steps[THREADS], found = step_of(NULL);
 	sem_t gate;
@@ -203,7 +203,7 @@ static void test_lane_is_full(void)
 	start(8);
 	g_assert_no_errno(sem_init(&gate, 0, 0));
 	found.place = NULL;
-	place.finds[0] = (Find) { LANE_TASK, &found.task };
+	place.finds[0] = (Find) { THREAD_TASK, &found.task };
 	push(1, &waits);
 	wait_entered(1);
 	for (int i = 0; i < THREADS; i++) {
@@ -241,7 +241,7 @@ static void test_others_are_seen_to(void)
 	start(8);
 	g_assert_no_errno(sem_init(&gate, 0, 0));
 	busy = step_of(&gate);
-	place.finds[0] = (Find) { LANE_TASK_OF_MANY, &busy.task };
+	place.finds[0] = (Find) { THREAD_TASK_OF_MANY, &busy.task };
 	push(1, &step);
 	open_gate(&place.gate, 1);
 	wait_entered(2);
@@ -252,10 +252,10 @@ static void test_others_are_seen_to(void)
 	end();
 }
 
-/* At the ceiling a thread does not wait while another lane needs it. */
+/* At the ceiling a thread does not wait while another queue needs it. */
 static void test_needed_elsewhere(void)
 {
-	static const LaneLimits patient = { .threads = 1, .patient = true };
+	static const ThreadLimits patient = { .threads = 1, .patient = true };
 	Step step, other = step_of(NULL);
 	sem_t gate;
 
@@ -265,14 +265,14 @@ static void test_needed_elsewhere(void)
 	other.place = NULL;
 	push(1, &step);
 	wait_until(atomic_load(&step.started) == 1);
-	g_assert_true(lanes_push(lanes, 2, &patient, &other.task));
+	g_assert_true(thread_pool_push(pool, 2, &patient, &other.task));
 	open_gate(&gate, 1);
 	wait_ended(&other, 1);
 	g_assert_cmpuint(atomic_load(&place.entered), ==, 0);
 	end();
 }
 
-/* A lane counts on the only thread that waits in another one. */
+/* A queue counts on the only thread that waits in another one. */
 static void test_awaited(void)
 {
 	Step step = step_of(NULL), other = step_of(NULL), third = step_of(NULL);
@@ -282,7 +282,7 @@ static void test_awaited(void)
 	push(1, &step);
 	wait_entered(1);
 	push(2, &other);
-	g_assert_false(lanes_push(lanes, 3, &limits, &third.task));
+	g_assert_false(thread_pool_push(pool, 3, &limits, &third.task));
 	open_gate(&place.gate, 1);
 	wait_ended(&other, 1);
 	end();
@@ -295,7 +295,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/wait/nothing-yet", test_nothing_yet);
 	g_test_add_func("/wait/quiet", test_quiet);
 	g_test_add_func("/wait/place-is-free", test_place_is_free);
-	g_test_add_func("/wait/lane-is-full", test_lane_is_full);
+	g_test_add_func("/wait/queue-is-full", test_queue_is_full);
 	g_test_add_func("/wait/others-are-seen-to", test_others_are_seen_to);
 	g_test_add_func("/wait/needed-elsewhere", test_needed_elsewhere);
 	g_test_add_func("/wait/awaited", test_awaited);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "threads/room.h"
+#include "threads/fd-budget.h"
 
 #include <glib.h>
 #include <stdint.h>
@@ -23,39 +23,39 @@ static bool is_tiny(unsigned int table)
 	return table < RESERVED_MIN + CLIENT;
 }
 
-unsigned int room_table(unsigned int limit, unsigned int open)
+unsigned int fd_budget_table(unsigned int limit, unsigned int open)
 {
 	unsigned int inherited = open > OWN_AT_START ? open - OWN_AT_START : 0;
 
 	return inherited < limit ? limit - inherited : 1;
 }
 
-unsigned int room_clients(unsigned int table)
+unsigned int fd_budget_clients(unsigned int table)
 {
 	unsigned int reserved =
 		CLAMP(table / RESERVED_PART, RESERVED_MIN, RESERVED_MAX);
 	unsigned int clients = is_tiny(table) ? 1 : (table - reserved) / CLIENT;
 
 	/* All of them can come, and one of them can still send. */
-	g_assert(clients >= 1 && room_for_messages(table, clients, 0, 1));
+	g_assert(clients >= 1 && fd_budget_admits(table, clients, 0, 1));
 	return clients;
 }
 
-bool room_for_messages(unsigned int table, unsigned int clients,
-		       unsigned int others, unsigned int messages)
+bool fd_budget_admits(unsigned int table, unsigned int clients,
+		      unsigned int others, unsigned int messages)
 {
 	if (is_tiny(table))
 		return messages <= 1;
 	return OWN + (uint64_t)CLIENT * clients + others +
-		       messages * ROOM_MESSAGE_DESCRIPTORS <=
+		       messages * FD_BUDGET_PER_MESSAGE <=
 	       table;
 }
 
-unsigned int room_messages(unsigned int table, unsigned int clients)
+unsigned int fd_budget_messages(unsigned int table, unsigned int clients)
 {
 	uint64_t taken = OWN + (uint64_t)CLIENT * clients;
 
-	return taken < table ? (unsigned int)((table - taken) /
-					      ROOM_MESSAGE_DESCRIPTORS)
-			     : 0;
+	return taken < table
+		       ? (unsigned int)((table - taken) / FD_BUDGET_PER_MESSAGE)
+		       : 0;
 }

@@ -4,7 +4,7 @@
  * something does not happen is shown by another thing that happens after it
  * could have.
  */
-#include "threads/lanes.h"
+#include "threads/thread-pool.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -23,7 +23,7 @@ typedef struct Step {
 	void (*body)(struct Step *step);
 } Step;
 
-static LaneWait *step_run(Task *task)
+static ThreadWait *step_run(Task *task)
 {
 	Step *step = (Step *)task;
 
@@ -44,9 +44,9 @@ static Step step_of(sem_t *gate)
 	return (Step) { .task.run = step_run, .gate = gate };
 }
 
-static const LaneLimits one = { .threads = 1 };
-static const LaneLimits three = { .threads = 3 };
-static const LaneLimits patient = { .threads = 1, .patient = true };
+static const ThreadLimits one = { .threads = 1 };
+static const ThreadLimits three = { .threads = 3 };
+static const ThreadLimits patient = { .threads = 1, .patient = true };
 
 static void gate_init(sem_t *gate)
 {
@@ -59,21 +59,21 @@ static void gate_open(sem_t *gate, unsigned int count)
 		g_assert_no_errno(sem_post(gate));
 }
 
-/* Lanes live on; here is where a leak checker finds them. */
-static Lanes *lanes_of(unsigned int ceiling)
+/* Pools live on; here is where a leak checker finds them. */
+static ThreadPool *pool_of(unsigned int ceiling)
 {
 	static GPtrArray *all;
 
 	if (!all)
 		all = g_ptr_array_new();
-	g_ptr_array_add(all, lanes_new(ceiling));
+	g_ptr_array_add(all, thread_pool_new(ceiling));
 	return g_ptr_array_index(all, all->len - 1);
 }
 
-static void push(Lanes *lanes, uint64_t key, const LaneLimits *limits,
+static void push(ThreadPool *pool, uint64_t key, const ThreadLimits *limits,
 		 Step *step)
 {
-	g_assert_true(lanes_push(lanes, key, limits, &step->task));
+	g_assert_true(thread_pool_push(pool, key, limits, &step->task));
 }
 
 static void wait_started(Step *step)
@@ -111,13 +111,13 @@ static void look_at_mask(Step *step)
 /* On another thread, with its signals blocked and ours as they were. */
 static void test_run(void)
 {
-	Lanes *lanes = lanes_of(4);
+	ThreadPool *pool = pool_of(4);
 	Step step = step_of(NULL);
 	sigset_t before, after;
 
 	step.body = look_at_mask;
 	pthread_sigmask(SIG_BLOCK, NULL, &before);
-	push(lanes, 1, &one, &step);
+	push(pool, 1, &one, &step);
 	pthread_sigmask(SIG_BLOCK, NULL, &after);
 	wait_ended(&step);
 	g_assert_false(pthread_equal(step.thread, pthread_self()));
@@ -131,7 +131,7 @@ static void test_run(void)
 
 static atomic_uint freed;
 
-static LaneWait *free_run(Task *task)
+static ThreadWait *free_run(Task *task)
 {
 	g_free(task);
 	atomic_fetch_add(&freed, 1);
@@ -140,48 +140,48 @@ static LaneWait *free_run(Task *task)
 
 static void test_task_frees_itself(void)
 {
-	Lanes *lanes = lanes_of(15);
+	ThreadPool *pool = pool_of(15);
 
 	atomic_store(&freed, 0);
 	for (unsigned int i = 0; i < 100; i++) {
 		Task *task = g_new0(Task, 1);
 
 		task->run = free_run;
-		g_assert_true(lanes_push(lanes, i % 5, &three, task));
+		g_assert_true(thread_pool_push(pool, i % 5, &three, task));
 	}
 	wait_until(atomic_load(&freed) == 100);
 }
 
-/* Runs a task on a lane of its own: whatever could start before, has. */
-static void settle(Lanes *lanes)
+/* Runs a task on a queue of its own: whatever could start before, has. */
+static void settle(ThreadPool *pool)
 {
 	Step step = step_of(NULL);
 
-	push(lanes, 999999, &patient, &step);
+	push(pool, 999999, &patient, &step);
 	wait_ended(&step);
 }
 
 static void test_limit(void)
 {
-	Lanes *lanes = lanes_of(20);
+	ThreadPool *pool = pool_of(20);
 	Step steps[10];
 	sem_t gate;
 
 	gate_init(&gate);
 	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
 		steps[i] = step_of(&gate);
-		push(lanes, 1, &three, &steps[i]);
+		push(pool, 1, &three, &steps[i]);
 	}
 	for (unsigned int ended = 0; ended + 3 <= 10; ended++) {
 		wait_until(count_started(steps, 10) == ended + 3);
-		settle(lanes);
+		settle(pool);
 		g_assert_cmpuint(count_started(steps, 10), ==, ended + 3);
 		gate_open(&gate, 1);
 	}
 	gate_open(&gate, 2);
 	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++)
 		wait_ended(&steps[i]);
-	settle(lanes);
+	settle(pool);
 	sem_destroy(&gate);
 }
 
@@ -195,7 +195,7 @@ static void note_order(Step *step)
 
 static void test_order(void)
 {
-	Lanes *lanes = lanes_of(8);
+	ThreadPool *pool = pool_of(8);
 	Step steps[G_N_ELEMENTS(order)];
 
 	atomic_store(&order_length, 0);
@@ -203,7 +203,7 @@ static void test_order(void)
 		steps[i] = step_of(NULL);
 		steps[i].number = i;
 		steps[i].body = note_order;
-		push(lanes, 1, &one, &steps[i]);
+		push(pool, 1, &one, &steps[i]);
 	}
 	for (unsigned int i = 0; i < G_N_ELEMENTS(steps); i++)
 		wait_ended(&steps[i]);
@@ -211,11 +211,11 @@ static void test_order(void)
 		g_assert_cmpuint(order[i], ==, i);
 }
 
-/* Many stuck lanes, each with more work behind, and one that is well. */
+/* Many stuck queues, each with more work behind, and one that is well. */
 static void test_isolation(void)
 {
 	enum { STUCK = 50 };
-	Lanes *lanes = lanes_of(200);
+	ThreadPool *pool = pool_of(200);
 	Step stuck[STUCK], behind[STUCK], well[20];
 	sem_t gate;
 
@@ -223,12 +223,12 @@ static void test_isolation(void)
 	for (unsigned int i = 0; i < STUCK; i++) {
 		stuck[i] = step_of(&gate);
 		behind[i] = step_of(NULL);
-		push(lanes, i, &one, &stuck[i]);
-		push(lanes, i, &one, &behind[i]);
+		push(pool, i, &one, &stuck[i]);
+		push(pool, i, &one, &behind[i]);
 	}
 	for (unsigned int i = 0; i < G_N_ELEMENTS(well); i++) {
 		well[i] = step_of(NULL);
-		push(lanes, 1000, &one, &well[i]);
+		push(pool, 1000, &one, &well[i]);
 	}
 	for (unsigned int i = 0; i < G_N_ELEMENTS(well); i++)
 		wait_ended(&well[i]);
@@ -242,32 +242,32 @@ static void test_isolation(void)
 	sem_destroy(&gate);
 }
 
-/* A lane that has no thread is refused, and the task can come again. */
+/* A queue that has no thread is refused, and the task can come again. */
 static void test_ceiling(void)
 {
-	Lanes *lanes = lanes_of(2);
+	ThreadPool *pool = pool_of(2);
 	Step a = step_of(NULL), a2 = step_of(NULL), b = step_of(NULL);
 	Step c = step_of(NULL);
 	sem_t gate;
 
 	gate_init(&gate);
 	a.gate = b.gate = &gate;
-	push(lanes, 1, &three, &a);
-	push(lanes, 2, &three, &b);
+	push(pool, 1, &three, &a);
+	push(pool, 2, &three, &b);
 	wait_started(&a);
 	wait_started(&b);
-	g_assert_false(lanes_push(lanes, 3, &three, &c.task));
-	g_assert_false(lanes_cancel(lanes, &c.task));
+	g_assert_false(thread_pool_push(pool, 3, &three, &c.task));
+	g_assert_false(thread_pool_cancel(pool, &c.task));
 	/* These have a thread, and wait for it. */
-	push(lanes, 1, &three, &a2);
-	g_assert_false(lanes_push(lanes, 3, &three, &c.task));
+	push(pool, 1, &three, &a2);
+	g_assert_false(thread_pool_push(pool, 3, &three, &c.task));
 	gate_open(&gate, 2);
 	wait_ended(&a);
 	wait_ended(&a2);
 	wait_ended(&b);
 	assert_never_started(&c);
 	/* Both threads are free, or about to be. */
-	wait_until(lanes_push(lanes, 3, &three, &c.task));
+	wait_until(thread_pool_push(pool, 3, &three, &c.task));
 	wait_ended(&c);
 	g_assert_cmpuint(atomic_load(&c.started), ==, 1);
 	sem_destroy(&gate);
@@ -281,20 +281,20 @@ static void test_ceiling_at_once(void)
 
 	gate_init(&gate);
 	for (int round = 0; round < 20; round++) {
-		Lanes *lanes = lanes_of(2);
+		ThreadPool *pool = pool_of(2);
 
 		a = b = step_of(&gate);
 		c = step_of(NULL);
 		if (round % 2) {
-			push(lanes, 1, &one, &a);
+			push(pool, 1, &one, &a);
 			wait_started(&a);
 			gate_open(&gate, 1);
 			wait_ended(&a);
 			a = step_of(&gate);
 		}
-		wait_until(lanes_push(lanes, 1, &one, &a.task));
-		wait_until(lanes_push(lanes, 2, &one, &b.task));
-		g_assert_false(lanes_push(lanes, 3, &one, &c.task));
+		wait_until(thread_pool_push(pool, 1, &one, &a.task));
+		wait_until(thread_pool_push(pool, 2, &one, &b.task));
+		g_assert_false(thread_pool_push(pool, 3, &one, &c.task));
 		gate_open(&gate, 2);
 		wait_ended(&a);
 		wait_ended(&b);
@@ -302,20 +302,20 @@ static void test_ceiling_at_once(void)
 	sem_destroy(&gate);
 }
 
-/* One lane that takes all threads: another one is refused, itself is not. */
-static void test_ceiling_of_one_lane(void)
+/* One queue that takes all threads: another one is refused, itself is not. */
+static void test_ceiling_of_one_queue(void)
 {
-	Lanes *lanes = lanes_of(3);
+	ThreadPool *pool = pool_of(3);
 	Step steps[5], other = step_of(NULL);
 	sem_t gate;
 
 	gate_init(&gate);
 	for (size_t i = 0; i < 5; i++) {
 		steps[i] = step_of(&gate);
-		push(lanes, 1, &three, &steps[i]);
+		push(pool, 1, &three, &steps[i]);
 	}
 	wait_until(count_started(steps, 5) == 3);
-	g_assert_false(lanes_push(lanes, 2, &one, &other.task));
+	g_assert_false(thread_pool_push(pool, 2, &one, &other.task));
 	gate_open(&gate, 5);
 	for (size_t i = 0; i < 5; i++)
 		wait_ended(&steps[i]);
@@ -324,20 +324,20 @@ static void test_ceiling_of_one_lane(void)
 
 static void test_patient(void)
 {
-	Lanes *lanes = lanes_of(1);
+	ThreadPool *pool = pool_of(1);
 	Step stuck = step_of(NULL), waiting[3], refused = step_of(NULL);
 	sem_t gate;
 
 	gate_init(&gate);
 	stuck.gate = &gate;
-	push(lanes, 1, &one, &stuck);
+	push(pool, 1, &one, &stuck);
 	wait_started(&stuck);
 	for (uint64_t i = 0; i < 3; i++) {
 		waiting[i] = step_of(NULL);
-		push(lanes, 10 + i, &patient, &waiting[i]);
+		push(pool, 10 + i, &patient, &waiting[i]);
 	}
 	/* That others wait patiently makes no room. */
-	g_assert_false(lanes_push(lanes, 2, &one, &refused.task));
+	g_assert_false(thread_pool_push(pool, 2, &one, &refused.task));
 	g_assert_cmpuint(count_started(waiting, 3), ==, 0);
 	gate_open(&gate, 1);
 	for (size_t i = 0; i < 3; i++)
@@ -349,47 +349,48 @@ static void test_patient(void)
 
 static void test_cancel(void)
 {
-	Lanes *lanes = lanes_of(4);
+	ThreadPool *pool = pool_of(4);
 	Step first = step_of(NULL), second = step_of(NULL);
 	Step third = step_of(NULL);
 	sem_t gate;
 
 	gate_init(&gate);
 	first.gate = &gate;
-	push(lanes, 1, &one, &first);
-	push(lanes, 1, &one, &second);
-	push(lanes, 1, &one, &third);
+	push(pool, 1, &one, &first);
+	push(pool, 1, &one, &second);
+	push(pool, 1, &one, &third);
 	wait_started(&first);
-	g_assert_false(lanes_cancel(lanes, &first.task));
-	g_assert_true(lanes_cancel(lanes, &second.task));
-	g_assert_false(lanes_cancel(lanes, &second.task));
+	g_assert_false(thread_pool_cancel(pool, &first.task));
+	g_assert_true(thread_pool_cancel(pool, &second.task));
+	g_assert_false(thread_pool_cancel(pool, &second.task));
 	gate_open(&gate, 1);
 	wait_ended(&third);
 	wait_ended(&first);
-	g_assert_false(lanes_cancel(lanes, &first.task));
-	g_assert_false(lanes_cancel(lanes, &third.task));
-	settle(lanes);
+	g_assert_false(thread_pool_cancel(pool, &first.task));
+	g_assert_false(thread_pool_cancel(pool, &third.task));
+	settle(pool);
 	assert_never_started(&second);
 	/* And again, as if it were new. */
-	push(lanes, 1, &one, &second);
+	push(pool, 1, &one, &second);
 	wait_ended(&second);
 	sem_destroy(&gate);
 }
 
-/* The only task of a lane that waits at the ceiling: the lane goes with it. */
+/* The only task of a queue that waits at the ceiling: the queue goes with it.
+ */
 static void test_cancel_last(void)
 {
-	Lanes *lanes = lanes_of(1);
+	ThreadPool *pool = pool_of(1);
 	Step stuck = step_of(NULL), waiting = step_of(NULL);
 	sem_t gate;
 
 	gate_init(&gate);
 	stuck.gate = &gate;
-	push(lanes, 1, &one, &stuck);
+	push(pool, 1, &one, &stuck);
 	wait_started(&stuck);
-	push(lanes, 2, &patient, &waiting);
-	g_assert_true(lanes_cancel(lanes, &waiting.task));
-	push(lanes, 2, &patient, &waiting);
+	push(pool, 2, &patient, &waiting);
+	g_assert_true(thread_pool_cancel(pool, &waiting.task));
+	push(pool, 2, &patient, &waiting);
 	gate_open(&gate, 1);
 	wait_ended(&waiting);
 	wait_ended(&stuck);
@@ -407,46 +408,46 @@ static unsigned int count_threads(void)
 	return count;
 }
 
-/* A lane of one thread never needs a second one. */
+/* A queue of one thread never needs a second one. */
 static void test_threads_needed(void)
 {
-	Lanes *lanes = lanes_of(50);
+	ThreadPool *pool = pool_of(50);
 	unsigned int before = count_threads();
 
 	for (unsigned int i = 0; i < 100; i++) {
 		Step step = step_of(NULL);
 
-		push(lanes, 1, &one, &step);
+		push(pool, 1, &one, &step);
 		wait_ended(&step);
 	}
 	g_assert_cmpuint(count_threads(), <=, before + 1);
 }
 
-/* One after the other on lanes of their own: idle threads are used again, and
+/* One after the other on queues of their own: idle threads are used again, and
  * none of so many wake-ups is lost. */
 static void test_threads_shared(void)
 {
 	enum { ROUNDS = 2000 };
-	Lanes *lanes = lanes_of(8);
+	ThreadPool *pool = pool_of(8);
 
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		Step step = step_of(NULL);
 
 		/* Refused for good, were a thread of the 8 not idle again. */
-		wait_until(lanes_push(lanes, i, &one, &step.task));
+		wait_until(thread_pool_push(pool, i, &one, &step.task));
 		wait_ended(&step);
 	}
 }
 
-static void test_thousand_lanes(void)
+static void test_thousand_queues(void)
 {
 	enum { COUNT = 1000 };
-	Lanes *lanes = lanes_of(16);
+	ThreadPool *pool = pool_of(16);
 	g_autofree Step *steps = g_new0(Step, 3 * COUNT);
 
 	for (unsigned int i = 0; i < 3 * COUNT; i++) {
 		steps[i] = step_of(NULL);
-		push(lanes, i % COUNT, &patient, &steps[i]);
+		push(pool, i % COUNT, &patient, &steps[i]);
 	}
 	for (unsigned int i = 0; i < 3 * COUNT; i++) {
 		wait_ended(&steps[i]);
@@ -458,7 +459,7 @@ static void test_thousand_lanes(void)
 static void test_thousand_stuck(void)
 {
 	enum { COUNT = 1000 };
-	Lanes *lanes = lanes_of(COUNT + 1);
+	ThreadPool *pool = pool_of(COUNT + 1);
 	g_autofree Step *steps = g_new0(Step, COUNT);
 	Step well = step_of(NULL);
 	sem_t gate;
@@ -466,7 +467,7 @@ static void test_thousand_stuck(void)
 	gate_init(&gate);
 	for (unsigned int i = 0; i < COUNT; i++) {
 		steps[i] = step_of(&gate);
-		if (!lanes_push(lanes, i, &one, &steps[i].task)) {
+		if (!thread_pool_push(pool, i, &one, &steps[i].task)) {
 			/* A container's limit, say. */
 			g_test_message("no more than %u threads here", i);
 			gate_open(&gate, i);
@@ -476,7 +477,7 @@ static void test_thousand_stuck(void)
 			return;
 		}
 	}
-	push(lanes, COUNT, &one, &well);
+	push(pool, COUNT, &one, &well);
 	wait_ended(&well);
 	wait_until(count_started(steps, COUNT) == COUNT);
 	gate_open(&gate, COUNT);
@@ -489,7 +490,7 @@ enum { PUSHERS = 4, PUSHES = 2500, KEYS = 20, CEILING = 12 };
 
 typedef struct Pusher {
 	pthread_t thread;
-	Lanes *lanes;
+	ThreadPool *pool;
 	GRand *random;
 	Step steps[PUSHES];
 	bool cancelled[PUSHES];
@@ -523,15 +524,15 @@ static void *push_and_cancel(void *data)
 		step->body = count_running;
 		step->number =
 			(unsigned int)g_rand_int_range(pusher->random, 0, KEYS);
-		if (!lanes_push(pusher->lanes, step->number, &three,
-				&step->task)) {
+		if (!thread_pool_push(pusher->pool, step->number, &three,
+				      &step->task)) {
 			pusher->cancelled[i] = true;
 			pusher->refused++;
 			continue;
 		}
 		if (i % 2 && !pusher->cancelled[other])
-			pusher->cancelled[other] = lanes_cancel(
-				pusher->lanes, &pusher->steps[other].task);
+			pusher->cancelled[other] = thread_pool_cancel(
+				pusher->pool, &pusher->steps[other].task);
 	}
 	return NULL;
 }
@@ -550,10 +551,10 @@ static void assert_pusher(Pusher *pusher)
 static void test_stress(void)
 {
 	g_autofree Pusher *pushers = g_new0(Pusher, PUSHERS);
-	Lanes *lanes = lanes_of(CEILING);
+	ThreadPool *pool = pool_of(CEILING);
 
 	for (unsigned int i = 0; i < PUSHERS; i++) {
-		pushers[i].lanes = lanes;
+		pushers[i].pool = pool;
 		pushers[i].random = g_rand_new_with_seed(i);
 		g_assert_cmpint(pthread_create(&pushers[i].thread, NULL,
 					       push_and_cancel, &pushers[i]),
@@ -571,21 +572,23 @@ static void test_stress(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/lanes/run", test_run);
-	g_test_add_func("/lanes/task-frees-itself", test_task_frees_itself);
-	g_test_add_func("/lanes/limit", test_limit);
-	g_test_add_func("/lanes/order", test_order);
-	g_test_add_func("/lanes/isolation", test_isolation);
-	g_test_add_func("/lanes/ceiling/two-lanes", test_ceiling);
-	g_test_add_func("/lanes/ceiling/at-once", test_ceiling_at_once);
-	g_test_add_func("/lanes/ceiling/one-lane", test_ceiling_of_one_lane);
-	g_test_add_func("/lanes/ceiling/patient", test_patient);
-	g_test_add_func("/lanes/cancel/queued-and-running", test_cancel);
-	g_test_add_func("/lanes/cancel/last", test_cancel_last);
-	g_test_add_func("/lanes/threads/needed", test_threads_needed);
-	g_test_add_func("/lanes/threads/shared", test_threads_shared);
-	g_test_add_func("/lanes/thousand/short", test_thousand_lanes);
-	g_test_add_func("/lanes/thousand/stuck", test_thousand_stuck);
-	g_test_add_func("/lanes/stress", test_stress);
+	g_test_add_func("/thread-pool/run", test_run);
+	g_test_add_func("/thread-pool/task-frees-itself",
+			test_task_frees_itself);
+	g_test_add_func("/thread-pool/limit", test_limit);
+	g_test_add_func("/thread-pool/order", test_order);
+	g_test_add_func("/thread-pool/isolation", test_isolation);
+	g_test_add_func("/thread-pool/ceiling/two-queues", test_ceiling);
+	g_test_add_func("/thread-pool/ceiling/at-once", test_ceiling_at_once);
+	g_test_add_func("/thread-pool/ceiling/one-queue",
+			test_ceiling_of_one_queue);
+	g_test_add_func("/thread-pool/ceiling/patient", test_patient);
+	g_test_add_func("/thread-pool/cancel/queued-and-running", test_cancel);
+	g_test_add_func("/thread-pool/cancel/last", test_cancel_last);
+	g_test_add_func("/thread-pool/threads/needed", test_threads_needed);
+	g_test_add_func("/thread-pool/threads/shared", test_threads_shared);
+	g_test_add_func("/thread-pool/thousand/short", test_thousand_queues);
+	g_test_add_func("/thread-pool/thousand/stuck", test_thousand_stuck);
+	g_test_add_func("/thread-pool/stress", test_stress);
 	return g_test_run();
 }

@@ -3,7 +3,7 @@
  * Closing what is slow to close: a TCP socket that lingers for its peer, as a
  * hostile client would send it.
  */
-#include "threads/disposal.h"
+#include "threads/closer.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -13,16 +13,16 @@
 
 #define LINGER_SECONDS 20
 
-static Lanes *lanes;
+static ThreadPool *pool;
 
 static void test_close(void)
 {
 	int witness, fd = descriptor_new(&witness);
 
-	disposal_close(lanes, &fd);
+	closer_close(pool, &fd);
 	g_assert_cmpint(fd, ==, -1);
 	wait_until(descriptor_is_closed(witness));
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 	close(witness);
 }
 
@@ -30,9 +30,9 @@ static void test_nothing(void)
 {
 	int fd = -1;
 
-	disposal_close(lanes, &fd);
+	closer_close(pool, &fd);
 	g_assert_cmpint(fd, ==, -1);
-	g_assert_cmpuint(disposal_pending(), ==, 0);
+	g_assert_cmpuint(closer_pending(), ==, 0);
 }
 
 static void test_many(void)
@@ -41,9 +41,9 @@ static void test_many(void)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(witnesses); i++) {
 		fd = descriptor_new(&witnesses[i]);
-		disposal_close(lanes, &fd);
+		closer_close(pool, &fd);
 	}
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 	for (size_t i = 0; i < G_N_ELEMENTS(witnesses); i++) {
 		g_assert_true(descriptor_is_closed(witnesses[i]));
 		close(witnesses[i]);
@@ -112,7 +112,7 @@ static bool get_stuck(int *ret_peers, size_t count)
 			g_test_skip("no TCP on this machine's loopback");
 			return false;
 		}
-		disposal_close(lanes, &fd);
+		closer_close(pool, &fd);
 	}
 	return true;
 }
@@ -122,7 +122,7 @@ static void get_unstuck(const int *peers, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		close(peers[i]);
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 }
 
 /* The caller goes on, and so do others that have something to close. */
@@ -134,12 +134,12 @@ static void test_slow_close(void)
 	if (!get_stuck(peers, 3))
 		return;
 	fd = descriptor_new(&witness);
-	disposal_close(lanes, &fd);
+	closer_close(pool, &fd);
 	wait_until(descriptor_is_closed(witness));
-	wait_until(disposal_pending() == 3);
+	wait_until(closer_pending() == 3);
 	/* Waits no longer than it was told to. */
-	disposal_wait(1);
-	g_assert_cmpuint(disposal_pending(), ==, 3);
+	closer_wait(1);
+	g_assert_cmpuint(closer_pending(), ==, 3);
 	g_assert_cmpint(g_get_monotonic_time() - start, <,
 			(gint64)LINGER_SECONDS * 1000 * 1000);
 	get_unstuck(peers, 3);
@@ -170,40 +170,40 @@ static void test_socket(void)
 	int ours, theirs, none = -1;
 
 	socket_new(&ours, &theirs);
-	disposal_close_socket(lanes, &ours);
+	closer_close_socket(pool, &ours);
 	g_assert_cmpint(ours, ==, -1);
 	assert_shut_down(theirs);
-	wait_until(disposal_pending() == 0);
+	wait_until(closer_pending() == 0);
 	close(theirs);
-	disposal_close_socket(lanes, &none);
-	g_assert_cmpuint(disposal_pending(), ==, 0);
+	closer_close_socket(pool, &none);
+	g_assert_cmpuint(closer_pending(), ==, 0);
 }
 
 /* All threads for hostile descriptors are stuck. A client that left nothing
  * unread does not wait for them; one that did may have left such a one. */
 static void test_socket_past_stuck(void)
 {
-	int peers[DISPOSAL_THREADS], clean[2], dirty[2], listener, witness;
+	int peers[CLOSER_THREADS], clean[2], dirty[2], listener, witness;
 
-	if (!get_stuck(peers, DISPOSAL_THREADS))
+	if (!get_stuck(peers, CLOSER_THREADS))
 		return;
 	socket_new(&dirty[0], &dirty[1]);
 	g_assert_cmpint(send(dirty[1], "x", 1, 0), ==, 1);
-	disposal_close_socket(lanes, &dirty[0]);
+	closer_close_socket(pool, &dirty[0]);
 	g_assert_cmpint(send(dirty[1], "x", 1, MSG_NOSIGNAL), <, 0);
 	for (int i = 0; i < 20; i++) {
 		socket_new(&clean[0], &clean[1]);
-		disposal_close_socket(lanes, &clean[0]);
+		closer_close_socket(pool, &clean[0]);
 		assert_shut_down(clean[1]);
-		wait_until(disposal_pending() == DISPOSAL_THREADS + 1);
+		wait_until(closer_pending() == CLOSER_THREADS + 1);
 		close(clean[1]);
 	}
 	listener = descriptor_new(&witness);
-	disposal_close_listener(lanes, &listener);
+	closer_close_listener(pool, &listener);
 	g_assert_cmpint(listener, ==, -1);
 	wait_until(descriptor_is_closed(witness));
 	close(witness);
-	get_unstuck(peers, DISPOSAL_THREADS);
+	get_unstuck(peers, CLOSER_THREADS);
 	close(dirty[1]);
 }
 
@@ -211,9 +211,9 @@ static void test_wait(void)
 {
 	int witness, fd = descriptor_new(&witness);
 
-	disposal_close(lanes, &fd);
-	disposal_wait(30000);
-	g_assert_cmpuint(disposal_pending(), ==, 0);
+	closer_close(pool, &fd);
+	closer_wait(30000);
+	g_assert_cmpuint(closer_pending(), ==, 0);
 	g_assert_true(descriptor_is_closed(witness));
 	close(witness);
 }
@@ -221,13 +221,13 @@ static void test_wait(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	lanes = lanes_new(2 * DISPOSAL_THREADS);
-	g_test_add_func("/disposal/close", test_close);
-	g_test_add_func("/disposal/nothing", test_nothing);
-	g_test_add_func("/disposal/many", test_many);
-	g_test_add_func("/disposal/slow-close", test_slow_close);
-	g_test_add_func("/disposal/socket/idle", test_socket);
-	g_test_add_func("/disposal/socket/past-stuck", test_socket_past_stuck);
-	g_test_add_func("/disposal/wait", test_wait);
+	pool = thread_pool_new(2 * CLOSER_THREADS);
+	g_test_add_func("/closer/close", test_close);
+	g_test_add_func("/closer/nothing", test_nothing);
+	g_test_add_func("/closer/many", test_many);
+	g_test_add_func("/closer/slow-close", test_slow_close);
+	g_test_add_func("/closer/socket/idle", test_socket);
+	g_test_add_func("/closer/socket/past-stuck", test_socket_past_stuck);
+	g_test_add_func("/closer/wait", test_wait);
 	return g_test_run();
 }
