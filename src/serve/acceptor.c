@@ -10,11 +10,11 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "audit.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "report.h"
 #include "threads/closer.h"
 
 /* Clients accepted in one turn of the loop. */
@@ -39,7 +39,7 @@ void acceptor_refuse(const Acceptor *acceptor, int client, const char *why)
 
 	g_assert(thread_is_main() && client >= 0);
 	peer_get(client, &peer);
-	report_peer(&peer, why);
+	audit_peer(&peer, why);
 	closer_close_socket(acceptor->pool, &client);
 }
 

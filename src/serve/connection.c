@@ -11,11 +11,11 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "audit.h"
 #include "base/thread.h"
 #include "base/trace.h"
 #include "conversation/channel.h"
 #include "device/backend.h"
-#include "report.h"
 #include "threads/closer.h"
 
 /* A client whose command comes so soon after its last answer is active, in
@@ -36,7 +36,7 @@ struct Connection {
 	bool draining;
 	bool stirred;       /* something was read, written or answered lately */
 	unsigned int quiet; /* for so many turns nothing was */
-	ReportLimit reports;
+	AuditLimit audit;
 };
 
 static void set_events(Connection *connection, uint32_t events)
@@ -58,7 +58,7 @@ static void end(Connection *connection)
 
 	assert_is_ours(connection);
 	if (breach && !connection->draining)
-		report_peer(&connection->channel.peer, breach);
+		audit_peer(&connection->channel.peer, breach);
 	connection->host->ended(connection, connection->host);
 }
 
@@ -83,7 +83,7 @@ static void answer_refused(Connection *connection, Command *command)
 	trace(command_refuse, "connection=%p device=%u:%u", (void *)connection,
 	      command->major, command->minor);
 	closer_close(connection->host->pool, &command->fd);
-	report_command(command, &connection->reports);
+	audit_command(command, &connection->audit);
 	session_answer(&connection->channel.session, command);
 }
 
@@ -207,7 +207,7 @@ void connection_answer(Connection *connection, Command *command)
 	connection->answered = command->answered;
 	connection->stirred = true;
 	connection->channel.proven = command->failure == FAILURE_NONE;
-	report_command(command, &connection->reports);
+	audit_command(command, &connection->audit);
 	session_answer(&connection->channel.session, command);
 	pump(connection, false);
 }
@@ -249,7 +249,7 @@ Connection *connection_new(ConnectionHost *host, int socket)
 	      (void *)connection, (int)peer->pid, peer->uid);
 	/* The first turn of the loop sends the feature word. */
 	if (!poller_add(host->poller, &connection->watch, EPOLLOUT)) {
-		report_peer(peer, "cannot be watched by epoll");
+		audit_peer(peer, "cannot be watched by epoll");
 		closer_close_socket(host->pool, &socket);
 		g_free(connection);
 		return NULL;
@@ -277,7 +277,7 @@ void connection_free(Connection *connection)
 	descriptor = session_steal_descriptor(session);
 	closer_close(host->pool, &descriptor);
 	session_deinit(session);
-	report_limit_clear(&connection->reports);
+	audit_limit_clear(&connection->audit);
 	poller_remove(host->poller, &connection->watch);
 	closer_close_socket(host->pool, &connection->watch.fd);
 	g_free(connection);

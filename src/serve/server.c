@@ -8,12 +8,12 @@
 #include <glib.h>
 
 #include "acceptor.h"
+#include "audit.h"
 #include "base/log.h"
 #include "base/plural.h"
 #include "base/thread.h"
 #include "base/trace.h"
 #include "connection.h"
-#include "report.h"
 #include "threads/closer.h"
 #include "threads/fd-budget.h"
 
@@ -149,14 +149,14 @@ static void command_answered(Command *command, void *data)
 		connection_answer(command->connection, command);
 		return;
 	}
-	report_command(command, NULL);
+	audit_command(command, NULL);
 	command_free(command);
 }
 
 /* On a worker thread. */
 static bool is_urgent(const Command *command)
 {
-	return report_wants(command) || trace_enabled[TRACE_command_answer];
+	return audit_wants(command) || trace_enabled[TRACE_command_answer];
 }
 
 static void client_fell_silent(Connection *connection, void *data)
@@ -170,7 +170,7 @@ static void command_returned_late(Command *command, void *data)
 	(void)data;
 	trace(command_late, "device=%u:%u status=0x%02x", command->major,
 	      command->minor, command->reply.status);
-	report_late(command);
+	audit_late(command);
 }
 
 /* Each client, which the function may free. */

@@ -3,7 +3,7 @@
  * What the operator reads, and how much of it. The clock is the test's own: an
  * interval passes when the test says so.
  */
-#include "serve/report.h"
+#include "serve/audit.h"
 
 #include "base/bytes.h"
 #include "capture.h"
@@ -45,9 +45,9 @@ static Command *command_of(uint8_t opcode, uint8_t action)
 	return command;
 }
 
-static void report(Command *command, ReportLimit *limit)
+static void audit(Command *command, AuditLimit *limit)
 {
-	report_command(command, limit);
+	audit_command(command, limit);
 	command_free(command);
 }
 
@@ -65,8 +65,8 @@ static void test_record(void)
 	Capture log = capture_log();
 	g_autofree char *text = NULL;
 
-	report(answered(0x5f, SCSI_PR_OUT_PREEMPT, SCSI_RESERVATION_CONFLICT),
-	       NULL);
+	audit(answered(0x5f, SCSI_PR_OUT_PREEMPT, SCSI_RESERVATION_CONFLICT),
+	      NULL);
 	text = captured(&log);
 	capture_end(&log);
 	g_assert_cmpstr(
@@ -86,7 +86,7 @@ static void test_own_answer(void)
 	command->major = 8;
 	command->minor = 4095;
 	command_refuse(command, FAILURE_NOT_SENT, "it was %s", "late");
-	report(command, NULL);
+	audit(command, NULL);
 	g_assert_cmpuint(captured_times(&log, "READ KEYS (0x00)"), ==, 1);
 	g_assert_cmpuint(captured_times(&log, "(8:4095)"), ==, 1);
 	g_assert_cmpuint(captured_times(&log, "B/2E/01"), ==, 1);
@@ -101,18 +101,18 @@ static void test_levels(void)
 	Capture log = capture_log();
 	Command *command = answered(0x5e, SCSI_PR_IN_READ_KEYS, SCSI_GOOD);
 
-	g_assert_false(report_wants(command));
-	report_command(command, NULL);
+	g_assert_false(audit_wants(command));
+	audit_command(command, NULL);
 	g_assert_cmpuint(captured_times(&log, "READ KEYS"), ==, 0);
 	log_set_level(LOG_LEVEL_DEBUG);
-	g_assert_true(report_wants(command));
-	report(command, NULL);
+	g_assert_true(audit_wants(command));
+	audit(command, NULL);
 	g_assert_cmpuint(captured_times(&log, "READ KEYS"), ==, 1);
 
 	log_set_level(LOG_LEVEL_WARNING);
 	command = answered(0x5f, SCSI_PR_OUT_CLEAR, SCSI_GOOD);
-	g_assert_false(report_wants(command));
-	report(command, NULL);
+	g_assert_false(audit_wants(command));
+	audit(command, NULL);
 	g_assert_cmpuint(captured_times(&log, "CLEAR"), ==, 0);
 	capture_end(&log);
 }
@@ -123,7 +123,7 @@ static void test_late(void)
 	Capture log = capture_log();
 
 	log_set_level(LOG_LEVEL_WARNING);
-	report_late(command);
+	audit_late(command);
 	g_assert_cmpuint(captured_times(&log, "too late, nobody waits for it"),
 			 ==, 1);
 	command_free(command);
@@ -136,7 +136,7 @@ static unsigned int breaches(const Capture *log, unsigned int count)
 	unsigned int before = captured_times(log, "has erred");
 
 	while (count-- > 0)
-		report_peer(&peer, "has erred");
+		audit_peer(&peer, "has erred");
 	return captured_times(log, "has erred") - before;
 }
 
@@ -158,20 +158,20 @@ static void test_breaches(void)
 	capture_end(&log);
 }
 
-static unsigned int commands(const Capture *log, ReportLimit *limit,
+static unsigned int commands(const Capture *log, AuditLimit *limit,
 			     unsigned int count)
 {
 	unsigned int before = captured_times(log, "CLEAR");
 
 	while (count-- > 0)
-		report(answered(0x5f, SCSI_PR_OUT_CLEAR, SCSI_GOOD), limit);
+		audit(answered(0x5f, SCSI_PR_OUT_CLEAR, SCSI_GOOD), limit);
 	return captured_times(log, "CLEAR") - before;
 }
 
 /* A hundred of each client, two thousand of all; each with its own count. */
 static void test_commands(void)
 {
-	ReportLimit limits[21] = { 0 };
+	AuditLimit limits[21] = { 0 };
 	Capture log = capture_log();
 
 	next_interval();
@@ -180,27 +180,27 @@ static void test_commands(void)
 	g_assert_cmpuint(commands(&log, &limits[20], 5), ==, 0);
 	g_assert_cmpuint(captured_times(&log, "suppressed"), ==, 0);
 	for (size_t i = 0; i < G_N_ELEMENTS(limits); i++)
-		report_limit_clear(&limits[i]);
+		audit_limit_clear(&limits[i]);
 	g_assert_cmpuint(captured_times(&log, "3 messages were suppressed"), ==,
 			 20);
 	next_interval();
 	g_assert_cmpuint(commands(&log, &limits[0], 101), ==, 100);
-	report_limit_clear(&limits[0]);
+	audit_limit_clear(&limits[0]);
 	g_assert_cmpuint(captured_times(&log, " 1 message was suppressed"), ==,
 			 1);
 	g_assert_cmpuint(commands(&log, &limits[20], 5), ==, 5);
-	report_limit_clear(&limits[20]);
+	audit_limit_clear(&limits[20]);
 	capture_end(&log);
 }
 
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/report/record", test_record);
-	g_test_add_func("/report/own-answer", test_own_answer);
-	g_test_add_func("/report/levels", test_levels);
-	g_test_add_func("/report/late", test_late);
-	g_test_add_func("/report/breaches", test_breaches);
-	g_test_add_func("/report/commands", test_commands);
+	g_test_add_func("/audit/record", test_record);
+	g_test_add_func("/audit/own-answer", test_own_answer);
+	g_test_add_func("/audit/levels", test_levels);
+	g_test_add_func("/audit/late", test_late);
+	g_test_add_func("/audit/breaches", test_breaches);
+	g_test_add_func("/audit/commands", test_commands);
 	return g_test_run();
 }

@@ -3,7 +3,7 @@
  * Commands and clients in words. The hard rule: one record says all, so that
  * nobody has to join lines to understand what happened.
  */
-#include "report.h"
+#include "audit.h"
 
 #include <glib.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@
 #define TOTAL_BURST 2000
 
 /* Of clients that have gone, of those that break the protocol, of all. */
-static ReportLimit gone_limit, peer_limit, total_limit;
+static AuditLimit gone_limit, peer_limit, total_limit;
 
 /* The text of a record and its fields, built side by side. */
 typedef struct Record {
@@ -186,7 +186,7 @@ static LogLevel level_of(const Command *command)
 	return LOG_LEVEL_DEBUG;
 }
 
-static void tell_suppressed(ReportLimit *limit)
+static void tell_suppressed(AuditLimit *limit)
 {
 	unsigned int suppressed = rate_limit_take_suppressed(&limit->rate);
 
@@ -200,7 +200,7 @@ static void tell_suppressed(ReportLimit *limit)
 /* The flood may be over: the count must not wait for the next message. */
 static gboolean end_interval(gpointer data)
 {
-	ReportLimit *limit = data;
+	AuditLimit *limit = data;
 
 	limit->timer = 0;
 	tell_suppressed(limit);
@@ -208,7 +208,7 @@ static gboolean end_interval(gpointer data)
 }
 
 /* Who asks for debug messages wants all of them. */
-static bool admit(ReportLimit *limit, unsigned int burst, LogLevel level)
+static bool admit(AuditLimit *limit, unsigned int burst, LogLevel level)
 {
 	g_assert(thread_is_main());
 	limit->rate.interval = INTERVAL;
@@ -225,19 +225,19 @@ static bool admit(ReportLimit *limit, unsigned int burst, LogLevel level)
 	return false;
 }
 
-void report_limit_clear(ReportLimit *limit)
+void audit_limit_clear(AuditLimit *limit)
 {
 	g_assert(thread_is_main());
 	g_clear_handle_id(&limit->timer, g_source_remove);
 	tell_suppressed(limit);
 }
 
-bool report_wants(const Command *command)
+bool audit_wants(const Command *command)
 {
 	return log_wants(level_of(command));
 }
 
-void report_command(const Command *command, ReportLimit *limit)
+void audit_command(const Command *command, AuditLimit *limit)
 {
 	LogLevel level = level_of(command);
 	Record record;
@@ -251,7 +251,7 @@ void report_command(const Command *command, ReportLimit *limit)
 	record_write(&record, level);
 }
 
-void report_late(const Command *command)
+void audit_late(const Command *command)
 {
 	Record record;
 
@@ -264,7 +264,7 @@ void report_late(const Command *command)
 	record_write(&record, LOG_LEVEL_WARNING);
 }
 
-void report_peer(const Peer *peer, const char *what)
+void audit_peer(const Peer *peer, const char *what)
 {
 	Record record;
 
