@@ -30,7 +30,7 @@ typedef struct Options {
 
 	unsigned int max_clients;
 	bool max_clients_given;
-	gint64 command_timeout; /* microseconds */
+	gint64 command_timeout_us;
 
 	bool check;           /* --check: look, and serve nobody */
 	char *const *devices; /* what to look at, besides; NULL-terminated,

@@ -9,10 +9,8 @@
 
 #include "base/trace.h"
 #include "process/account.h"
-#include "process/usage.h"
+#include "process/options-rules.h"
 #include "testing.h"
-
-#define SECOND ((gint64)1000 * 1000)
 
 /* Words separated by blanks; '_' alone is the empty word. */
 static OptionsVerdict parse(const char *line, Options *ret_options,
@@ -77,14 +75,23 @@ static void test_defaults(void)
 	g_assert_cmpint(options.log_level, ==, LOG_LEVEL_INFO);
 	g_assert_cmpuint(options.max_clients, ==, DEFAULT_MAX_CLIENTS);
 	g_assert_false(options.max_clients_given);
-	g_assert_cmpint(options.command_timeout, ==, 25 * SECOND);
+	g_assert_cmpint(options.command_timeout_us, ==, 25 * G_USEC_PER_SEC);
 }
 
 static void test_socket(void)
 {
 	static const char *const lines[] = {
-		"x -k /a/b",       "x -k/a/b",        "x --socket=/a/b",
-		"x --socket /a/b", "x -k /c -k /a/b",
+		"x -k /a/b",
+		"x -k/a/b",
+		"x --socket=/a/b",
+		"x --socket /a/b",
+		"x -k /c -k /a/b",
+		/* As with QEMU's helper, though ours has more options. */
+		"x --s=/a/b",
+		"x --so /a/b",
+		"x --soc=/a/b",
+		"x --sock /a/b",
+		"x --socke=/a/b",
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
@@ -229,9 +236,9 @@ static void test_limits(void)
 
 	g_assert_cmpuint(options.max_clients, ==, 17);
 	g_assert_true(options.max_clients_given);
-	g_assert_cmpint(options.command_timeout, ==, 3 * SECOND);
-	g_assert_cmpint(parsed("x --command-timeout=3600").command_timeout, ==,
-			3600 * SECOND);
+	g_assert_cmpint(options.command_timeout_us, ==, 3 * G_USEC_PER_SEC);
+	g_assert_cmpint(parsed("x --command-timeout=3600").command_timeout_us,
+			==, (gint64)3600 * G_USEC_PER_SEC);
 	assert_wrong("x --command-timeout=0", "command-timeout");
 	assert_wrong("x --command-timeout=3601", "3600");
 	assert_wrong("x --command-timeout=5s", "command-timeout");
