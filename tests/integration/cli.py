@@ -35,6 +35,13 @@ def _():
     assert result.returncode == 0 and named == set(LONG), named ^ set(LONG)
 
 
+@test("the manual page has every long option")
+def _():
+    page = read(os.path.join(os.path.dirname(__file__), "../../qemu-pr-helper.8.in"))
+    named = set(re.findall(r"^\.It Fl (?:\w , )?-([a-z-]+)", page, re.M))
+    assert named == set(LONG), named ^ set(LONG)
+
+
 @test("--help fits a terminal of 80 columns")
 def _():
     assert max(map(len, run("--help").stdout.splitlines())) < 80
