@@ -176,7 +176,8 @@ coverage: coverage-programs
 ACT ?=
 
 .PHONY: demo
-demo: all
+demo:
+	$(STAGE) all
 	@tests/demo $(BUILD) $(REFERENCE) $(ACT)
 
 # The picture at the top of README.md, made of a run.
@@ -193,7 +194,7 @@ deps:
 # `make deps check` on a machine that has nothing: first the one, then the
 # other, also with -j.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
-$(BUILD)/flags $(BUILD)/paths check asan-programs tsan-programs lint dist: | deps
+$(BUILD)/flags $(BUILD)/paths check demo asan-programs tsan-programs lint dist: | deps
 endif
 
 .PHONY: clean
