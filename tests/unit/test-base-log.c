@@ -386,8 +386,7 @@ static void test_threads(void)
 /* Whether the room that poll() finds is taken before the caller uses it. */
 static bool room_is_taken;
 
-/* In place of the C library's. */
-int poll(struct pollfd *fds, nfds_t count, int timeout)
+static int poll_and_fill(struct pollfd *fds, nfds_t count, int timeout)
 {
 	struct timespec time = { timeout / 1000, timeout % 1000 * 1000000 };
 	int n = ppoll(fds, count, timeout < 0 ? NULL : &time, NULL);
@@ -397,6 +396,12 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 	return n;
 }
 
+/* In place of the C library's. */
+int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	return poll_and_fill(fds, count, timeout);
+}
+
 /* What clang makes of poll() where newer C libraries check its arguments. */
 int poll_checked(struct pollfd *fds, nfds_t count, int timeout,
 		 size_t size) __asm__("__poll_chk");
@@ -404,7 +409,7 @@ int poll_checked(struct pollfd *fds, nfds_t count, int timeout,
 int poll_checked(struct pollfd *fds, nfds_t count, int timeout, size_t size)
 {
 	g_assert_cmpuint(count * sizeof(*fds), <=, size);
-	return poll(fds, count, timeout);
+	return poll_and_fill(fds, count, timeout);
 }
 
 /* Another thread, or another program with the same stderr, was faster. */
