@@ -54,7 +54,7 @@ static bool reconnect(void)
 		(errno == EPROTOTYPE && connect_as(SOCK_STREAM)));
 }
 
-static bool is_full(int error)
+static bool log_syslog_is_full(int error)
 {
 	return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS;
 }
@@ -71,7 +71,7 @@ static bool send_once(const char *text, size_t length)
 	if (n == (ssize_t)whole)
 		return true;
 	/* Half a message in a stream would become one with the next. */
-	if (n >= 0 || !is_full(errno))
+	if (n >= 0 || !log_syslog_is_full(errno))
 		fd_clear(&connection.fd);
 	return false;
 }

@@ -7,8 +7,8 @@
 
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *name_of(const char *const *names, size_t count, size_t index,
-			   const char *fallback)
+static const char *scsi_name_of(const char *const *names, size_t count,
+				size_t index, const char *fallback)
 {
 	return index < count && names[index] ? names[index] : fallback;
 }
@@ -48,10 +48,10 @@ static const char *const out_names[] = {
 const char *scsi_service_action_name(uint8_t opcode, uint8_t service_action)
 {
 	if (opcode == SCSI_PERSISTENT_RESERVE_IN)
-		return name_of(in_names, ELEMENTS(in_names), service_action,
-			       "reserved");
-	return name_of(out_names, ELEMENTS(out_names), service_action,
-		       "reserved");
+		return scsi_name_of(in_names, ELEMENTS(in_names),
+				    service_action, "reserved");
+	return scsi_name_of(out_names, ELEMENTS(out_names), service_action,
+			    "reserved");
 }
 
 static const char *const type_names[] = {
@@ -69,7 +69,7 @@ static const char *const type_names[] = {
 
 const char *scsi_pr_type_name(uint8_t type)
 {
-	return name_of(type_names, ELEMENTS(type_names), type, "reserved");
+	return scsi_name_of(type_names, ELEMENTS(type_names), type, "reserved");
 }
 
 const char *scsi_status_name(uint8_t status)
@@ -107,8 +107,8 @@ static const char *const sense_key_names[] = {
 
 const char *scsi_sense_key_name(uint8_t key)
 {
-	return name_of(sense_key_names, ELEMENTS(sense_key_names), key,
-		       "unknown");
+	return scsi_name_of(sense_key_names, ELEMENTS(sense_key_names), key,
+			    "unknown");
 }
 
 /* The codes that reservations, transports and this helper produce; the

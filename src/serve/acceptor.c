@@ -101,7 +101,7 @@ static void accept_failed(Acceptor *acceptor)
 	}
 }
 
-static void ready(Watch *watch, uint32_t events)
+static void acceptor_ready(Watch *watch, uint32_t events)
 {
 	Acceptor *acceptor =
 		(Acceptor *)((char *)watch - offsetof(Acceptor, listener));
@@ -129,7 +129,8 @@ bool acceptor_start(Acceptor *acceptor, Poller *poller, ThreadPool *pool,
 	g_assert(thread_is_main() && acceptor->admit && !acceptor->listening);
 	acceptor->poller = poller;
 	acceptor->pool = pool;
-	acceptor->listener = (Watch) { .fd = listener, .ready = ready };
+	acceptor->listener =
+		(Watch) { .fd = listener, .ready = acceptor_ready };
 	acceptor->errors =
 		(RateLimit) { .interval = ERROR_INTERVAL, .burst = 1 };
 	acceptor->spare = open_spare();

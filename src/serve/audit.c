@@ -176,7 +176,7 @@ static void add_answer(Record *record, const Command *command)
 
 /* An own answer is news; so is whatever changes a reservation or fails for
  * the sake of one. */
-static LogLevel level_of(const Command *command)
+static LogLevel audit_level_of(const Command *command)
 {
 	if (command->failure)
 		return LOG_LEVEL_WARNING;
@@ -208,7 +208,7 @@ static gboolean end_interval(gpointer data)
 }
 
 /* Who asks for debug messages wants all of them. */
-static bool admit(AuditLimit *limit, unsigned int burst, LogLevel level)
+static bool audit_admit(AuditLimit *limit, unsigned int burst, LogLevel level)
 {
 	g_assert(thread_is_main());
 	limit->rate.interval = INTERVAL;
@@ -234,16 +234,16 @@ void audit_limit_clear(AuditLimit *limit)
 
 bool audit_wants(const Command *command)
 {
-	return log_wants(level_of(command));
+	return log_wants(audit_level_of(command));
 }
 
 void audit_command(const Command *command, AuditLimit *limit)
 {
-	LogLevel level = level_of(command);
+	LogLevel level = audit_level_of(command);
 	Record record;
 
-	if (!admit(limit ? limit : &gone_limit, COMMAND_BURST, level) ||
-	    !admit(&total_limit, TOTAL_BURST, level))
+	if (!audit_admit(limit ? limit : &gone_limit, COMMAND_BURST, level) ||
+	    !audit_admit(&total_limit, TOTAL_BURST, level))
 		return;
 	record = record_new();
 	add_request(&record, command);
@@ -255,7 +255,7 @@ void audit_late(const Command *command)
 {
 	Record record;
 
-	if (!admit(&gone_limit, COMMAND_BURST, LOG_LEVEL_WARNING))
+	if (!audit_admit(&gone_limit, COMMAND_BURST, LOG_LEVEL_WARNING))
 		return;
 	record = record_new();
 	add_request(&record, command);
@@ -268,7 +268,7 @@ void audit_peer(const Peer *peer, const char *what)
 {
 	Record record;
 
-	if (!admit(&peer_limit, PEER_BURST, LOG_LEVEL_WARNING))
+	if (!audit_admit(&peer_limit, PEER_BURST, LOG_LEVEL_WARNING))
 		return;
 	record = record_new();
 	add_peer(&record, peer);

@@ -63,7 +63,8 @@ static void end(Connection *connection)
 }
 
 /* False: nothing more to read now. */
-static bool receive(Connection *connection, uint8_t *bytes, size_t size)
+static bool connection_receive(Connection *connection, uint8_t *bytes,
+			       size_t size)
 {
 	Channel *channel = &connection->channel;
 
@@ -145,7 +146,8 @@ static void pump(Connection *connection, bool readable)
 		      (void *)connection, session_state_name(session->state));
 		switch (session_wants(session, &bytes, &size)) {
 		case SESSION_WANTS_READ:
-			if (readable && receive(connection, bytes, size))
+			if (readable &&
+			    connection_receive(connection, bytes, size))
 				continue;
 			session_rest(session);
 			set_events(connection, EPOLLIN);
@@ -180,7 +182,7 @@ static void take_back(Connection *connection)
 		session_answer(&connection->channel.session, answered);
 }
 
-static void ready(Watch *watch, uint32_t events)
+static void connection_ready(Watch *watch, uint32_t events)
 {
 	Connection *connection = (Connection *)watch;
 
@@ -242,7 +244,7 @@ Connection *connection_new(ConnectionHost *host, int socket)
 
 	connection->host = host;
 	connection->watch.fd = socket;
-	connection->watch.ready = ready;
+	connection->watch.ready = connection_ready;
 	connection->link.data = connection;
 	channel_init(&connection->channel, socket, host->pool);
 	trace(connection_accept, "connection=%p pid=%d uid=%u",

@@ -44,7 +44,7 @@ struct Server {
 
 /* Clients whose sockets are still being closed count: whoever makes closing
  * slow must not get around the limit. */
-static bool is_full(const Server *server)
+static bool server_is_full(const Server *server)
 {
 	return server->clients.length + closer_pending_sockets() >=
 	       server->limits.max_clients;
@@ -99,13 +99,13 @@ static void server_assert_invariants(const Server *server)
 	g_assert(!server->turns || !server->quiet);
 }
 
-static void admit(int client, void *data)
+static void server_admit(int client, void *data)
 {
 	Server *server = data;
 	Connection *connection;
 
 	g_assert(!server->quiet);
-	if (is_full(server)) {
+	if (server_is_full(server)) {
 		acceptor_refuse(
 			&server->acceptor, client,
 			server->limits.by_descriptors
@@ -154,7 +154,7 @@ static void command_answered(Command *command, void *data)
 }
 
 /* On a worker thread. */
-static bool is_urgent(const Command *command)
+static bool server_is_urgent(const Command *command)
 {
 	return audit_wants(command) || trace_enabled[TRACE_command_answer];
 }
@@ -195,7 +195,7 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 		   GError **error)
 {
 	static const WorkerEvents events = {
-		.is_urgent = is_urgent,
+		.is_urgent = server_is_urgent,
 		.next = connection_next,
 		.answered = command_answered,
 		.fell_silent = client_fell_silent,
@@ -207,8 +207,9 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 	g_assert(thread_is_main());
 	g_assert(limits->max_clients > 0 && limits->command_timeout > 0);
 	server->limits = *limits;
-	server->acceptor =
-		(Acceptor) { .admit = admit, .data = server, .spare = -1 };
+	server->acceptor = (Acceptor) { .admit = server_admit,
+					.data = server,
+					.spare = -1 };
 	host->ended = connection_ended;
 	host->has_room = has_room;
 	host->has_room_for_threads = has_room_for_threads;

@@ -33,7 +33,7 @@ static const ThreadLimits limits = {
 
 static atomic_uint pending, pending_sockets;
 
-static void count_down(atomic_uint *count)
+static void closer_count_down(atomic_uint *count)
 {
 	unsigned int before = atomic_fetch_sub(count, 1);
 
@@ -49,12 +49,12 @@ static ThreadWait *closer_run(Task *task)
 	close(closing->fd);
 	g_free(closing);
 	if (is_client)
-		count_down(&pending_sockets);
-	count_down(&pending);
+		closer_count_down(&pending_sockets);
+	closer_count_down(&pending);
 	return NULL;
 }
 
-static void push(ThreadPool *pool, uint64_t key, int *fd, bool is_client)
+static void closer_push(ThreadPool *pool, uint64_t key, int *fd, bool is_client)
 {
 	Closing *closing;
 	bool accepted;
@@ -75,11 +75,11 @@ static void push(ThreadPool *pool, uint64_t key, int *fd, bool is_client)
 
 void closer_close(ThreadPool *pool, int *fd)
 {
-	push(pool, CLOSER_KEY, fd, false);
+	closer_push(pool, CLOSER_KEY, fd, false);
 }
 
 /* After the shutdown nothing more can get into the socket. */
-static bool is_empty(int fd)
+static bool closer_is_empty(int fd)
 {
 	int unread;
 
@@ -91,12 +91,13 @@ void closer_close_socket(ThreadPool *pool, int *fd)
 	if (*fd < 0)
 		return;
 	shutdown(*fd, SHUT_RDWR);
-	push(pool, is_empty(*fd) ? EMPTY_SOCKET_KEY : CLOSER_KEY, fd, true);
+	closer_push(pool, closer_is_empty(*fd) ? EMPTY_SOCKET_KEY : CLOSER_KEY,
+		    fd, true);
 }
 
 void closer_close_listener(ThreadPool *pool, int *fd)
 {
-	push(pool, LISTENER_KEY, fd, false);
+	closer_push(pool, LISTENER_KEY, fd, false);
 }
 
 unsigned int closer_pending(void)

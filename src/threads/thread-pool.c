@@ -91,7 +91,7 @@ static void thread_pool_unlock(ThreadPool *pool)
 }
 
 /* Takes one thread out of a count. */
-static void count_down(unsigned int *threads)
+static void thread_count_down(unsigned int *threads)
 {
 	g_assert(*threads > 0);
 	--*threads;
@@ -111,7 +111,8 @@ ThreadPool *thread_pool_new(unsigned int ceiling)
 
 static bool start_thread(ThreadPool *pool);
 
-static gboolean is_empty(gpointer key, gpointer queue, gpointer data)
+static gboolean thread_queue_is_empty(gpointer key, gpointer queue,
+				      gpointer data)
 {
 	(void)key;
 	(void)data;
@@ -121,8 +122,8 @@ static gboolean is_empty(gpointer key, gpointer queue, gpointer data)
 	       !((ThreadQueue *)queue)->wanted;
 }
 
-static ThreadQueue *queue_get(ThreadPool *pool, uint64_t key,
-			      const ThreadLimits *limits)
+static ThreadQueue *thread_queue_get(ThreadPool *pool, uint64_t key,
+				     const ThreadLimits *limits)
 {
 	ThreadQueue *queue = g_hash_table_lookup(pool->by_key, &key);
 
@@ -133,7 +134,8 @@ static ThreadQueue *queue_get(ThreadPool *pool, uint64_t key,
 		return queue;
 	}
 	if (g_hash_table_size(pool->by_key) >= QUEUES_KEPT)
-		g_hash_table_foreach_remove(pool->by_key, is_empty, NULL);
+		g_hash_table_foreach_remove(pool->by_key, thread_queue_is_empty,
+					    NULL);
 	queue = g_new0(ThreadQueue, 1);
 	queue->key = key;
 	queue->limits = *limits;
@@ -143,7 +145,7 @@ static ThreadQueue *queue_get(ThreadPool *pool, uint64_t key,
 }
 
 /* Makes a queue's place among the others follow from what it has. */
-static void queue_update(ThreadPool *pool, ThreadQueue *queue)
+static void thread_queue_update(ThreadPool *pool, ThreadQueue *queue)
 {
 	bool runnable = (queue->tasks.length > 0 || queue->wanted) &&
 			queue->running < queue->limits.threads;
@@ -184,7 +186,7 @@ static Task *take_task(ThreadPool *pool, ThreadQueue *queue)
 		task->queue = NULL;
 	else
 		queue->wanted = false;
-	queue_update(pool, queue);
+	thread_queue_update(pool, queue);
 	return task;
 }
 
@@ -194,7 +196,7 @@ static void put_task(ThreadPool *pool, ThreadQueue *queue, Task *task)
 	task->queue = queue;
 	task->link = (GList) { .data = task };
 	g_queue_push_tail_link(&queue->tasks, &task->link);
-	queue_update(pool, queue);
+	thread_queue_update(pool, queue);
 }
 
 /* For a queue that may have become runnable: sees to it that a thread looks.
@@ -250,22 +252,22 @@ static ThreadNews wait_for_news(ThreadPool *pool, ThreadQueue *queue,
 	ThreadNews news;
 	bool alone;
 
-	count_down(&queue->running);
-	count_down(&pool->busy);
+	thread_count_down(&queue->running);
+	thread_count_down(&pool->busy);
 	queue->wanted = false;
 	alone = queue->running == 0 && queue->waiting == 0;
 	queue->waiting++;
 	pool->waiting++;
-	queue_update(pool, queue);
+	thread_queue_update(pool, queue);
 	unlock_and_wake(pool, provide_thread(pool));
 	news = wait->wait(wait, queue->key, alone, ret_task);
 	thread_pool_lock(pool);
-	count_down(&pool->waiting);
-	count_down(&queue->waiting);
+	thread_count_down(&pool->waiting);
+	thread_count_down(&queue->waiting);
 	queue->running++;
 	pool->busy++;
 	queue->wanted = news == THREAD_TASK_OF_MANY && queue->waiting == 0;
-	queue_update(pool, queue);
+	thread_queue_update(pool, queue);
 	return news;
 }
 
@@ -307,9 +309,9 @@ static void work_for_queue(ThreadPool *pool, ThreadQueue *queue)
 			queue->wait = wait;
 		task = wait ? wait_for_task(pool, queue) : NULL;
 	} while (task);
-	count_down(&queue->running);
-	count_down(&pool->busy);
-	queue_update(pool, queue);
+	thread_count_down(&queue->running);
+	thread_count_down(&pool->busy);
+	thread_queue_update(pool, queue);
 }
 
 /* False: it took too long. */
@@ -346,7 +348,7 @@ static bool sleep_until_needed(ThreadPool *pool)
 		g_queue_unlink(&pool->idle, &sleeper.link);
 		return false;
 	}
-	count_down(&pool->coming);
+	thread_count_down(&pool->coming);
 	/* Chosen at the last moment: the semaphore must not end before the
 	 * waker has let go of it, which needs no lock any more. */
 	if (!woken)
@@ -361,12 +363,12 @@ static void *thread_main(void *data)
 
 	thread_mark_worker();
 	thread_pool_lock(pool);
-	count_down(&pool->coming);
+	thread_count_down(&pool->coming);
 	do {
 		while ((queue = next_queue(pool)))
 			work_for_queue(pool, queue);
 	} while (sleep_until_needed(pool));
-	count_down(&pool->threads);
+	thread_count_down(&pool->threads);
 	thread_pool_unlock(pool);
 	return NULL;
 }
@@ -408,14 +410,14 @@ bool thread_pool_push(ThreadPool *pool, uint64_t key,
 	ThreadQueue *queue;
 
 	thread_pool_lock(pool);
-	queue = queue_get(pool, key, limits);
+	queue = thread_queue_get(pool, key, limits);
 	put_task(pool, queue, task);
 	sleeper = provide_thread(pool);
 	accepted = is_served(pool, queue);
 	if (!accepted) {
 		task->queue = NULL;
 		g_queue_unlink(&queue->tasks, &task->link);
-		queue_update(pool, queue);
+		thread_queue_update(pool, queue);
 	}
 	unlock_and_wake(pool, sleeper);
 	return accepted;
@@ -430,7 +432,7 @@ bool thread_pool_cancel(ThreadPool *pool, Task *task)
 	if (queue) {
 		g_assert(queue->tasks.length > 0);
 		g_queue_unlink(&queue->tasks, &task->link);
-		queue_update(pool, queue);
+		thread_queue_update(pool, queue);
 	}
 	thread_pool_unlock(pool);
 	return queue != NULL;

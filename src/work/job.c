@@ -115,7 +115,7 @@ static void reply(Job *job)
 }
 
 /* Under the lock: whether the main loop has to hear of the answer at once. */
-static bool is_urgent(const Job *job)
+static bool job_is_urgent(const Job *job)
 {
 	const Command *command = job->command;
 
@@ -127,12 +127,12 @@ static bool is_urgent(const Job *job)
 
 /* Under the lock. While a client may be in a set the main loop does not watch
  * it, and would not notice. */
-static void finish(Job *job)
+static void job_finish(Job *job)
 {
 	g_assert(!job->finished && !is_listening(job));
 	job->finished = true;
 	mailbox_put(&job->host->mailbox, &job->letter);
-	if (job->stays || is_urgent(job))
+	if (job->stays || job_is_urgent(job))
 		mailbox_wake(&job->host->mailbox);
 }
 
@@ -164,7 +164,7 @@ static void give_back_silent(ActiveSet *set, int64_t since)
 		if (member->since > since)
 			break;
 		active_set_leave(member);
-		finish(job_of(member));
+		job_finish(job_of(member));
 	}
 }
 
@@ -239,12 +239,12 @@ static bool go_on(Job *job, Command *command, uint64_t key)
 		return false;
 	closer_close(pool, &command->fd);
 	job_refuse(command);
-	finish(job);
+	job_finish(job);
 	return false;
 }
 
 /* Begins and ends under the lock. True: its command is for this queue. */
-static bool receive(Job *job, bool wait, uint64_t key)
+static bool job_receive(Job *job, bool wait, uint64_t key)
 {
 	JobHost *host = job->host;
 	Command *answered, *next = NULL;
@@ -259,7 +259,7 @@ static bool receive(Job *job, bool wait, uint64_t key)
 		return go_on(job, next, key);
 	if (news == CHANNEL_OTHER ||
 	    !listen_to_client(job, key, g_get_monotonic_time()))
-		finish(job);
+		job_finish(job);
 	return false;
 }
 
@@ -291,7 +291,7 @@ static ThreadNews wait_in_set(ThreadWait *wait, uint64_t key, bool alone,
 		waits = job;
 		if (!job)
 			job = poll_for_one(host, set);
-		has_task = job && receive(job, waits, key);
+		has_task = job && job_receive(job, waits, key);
 		if (has_task)
 			*ret_task = &job->task;
 		set->inside--;
@@ -309,13 +309,13 @@ static ThreadWait *end_of_command(Job *job)
 	Command *command = job->command;
 	uint64_t key = command->queue_key;
 
-	if (command->failure || is_urgent(job) ||
+	if (command->failure || job_is_urgent(job) ||
 	    !listen_to_client(job, key, command->answered))
-		finish(job);
+		job_finish(job);
 	return (ThreadWait *)active_sets_find(&host->active, key);
 }
 
-static ThreadWait *run(Task *task)
+static ThreadWait *job_run(Task *task)
 {
 	Job *job = (Job *)task;
 	JobHost *host = job->host;
@@ -365,7 +365,7 @@ Job *job_new(JobHost *host, Command *command, int socket, bool stays)
 
 	g_assert(thread_is_main());
 	g_assert(command->backend && command->sent == 0);
-	job->task.run = run;
+	job->task.run = job_run;
 	job->host = host;
 	job->stays = stays;
 	job->connection = command->connection;

@@ -16,7 +16,7 @@
 /* Whether this thread holds a mailbox's lock. */
 static _Thread_local bool locked;
 
-static void ready(Watch *watch, uint32_t events)
+static void mailbox_ready(Watch *watch, uint32_t events)
 {
 	Mailbox *mailbox =
 		(Mailbox *)((char *)watch - offsetof(Mailbox, watch));
@@ -36,7 +36,8 @@ bool mailbox_init(Mailbox *mailbox, Poller *poller, void (*collect)(void *data),
 	g_queue_init(&mailbox->letters);
 	mailbox->woken = false;
 	mailbox->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	mailbox->watch = (Watch) { .fd = mailbox->eventfd, .ready = ready };
+	mailbox->watch =
+		(Watch) { .fd = mailbox->eventfd, .ready = mailbox_ready };
 	mailbox->poller = poller;
 	mailbox->collect = collect;
 	mailbox->data = data;

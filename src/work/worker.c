@@ -104,7 +104,7 @@ static void answer(Worker *worker, Command *command)
 	worker->events.answered(command, worker->events.data);
 }
 
-static void finish(Worker *worker, Job *job)
+static void worker_finish(Worker *worker, Job *job)
 {
 	g_assert(job->finished);
 	if (job->disowned) {
@@ -130,7 +130,7 @@ static void collect(void *data)
 	GList *letter;
 
 	while ((letter = g_queue_pop_head_link(&letters)))
-		finish(worker, letter->data);
+		worker_finish(worker, letter->data);
 }
 
 /* Answers in place of a device that takes too long. */

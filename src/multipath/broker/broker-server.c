@@ -106,7 +106,7 @@ static void reply_send(int socket, const PrivilegedReply *reply, int path)
 		    MSG_DONTWAIT);
 }
 
-static void refuse(int socket, int error)
+static void broker_refuse(int socket, int error)
 {
 	PrivilegedReply reply = { .error = error };
 
@@ -141,7 +141,7 @@ static void start_child(const PrivilegedRequest *request, int *map,
 	pid_t child;
 
 	if (pipe2(gate, O_CLOEXEC) < 0) {
-		refuse(reply_socket, errno);
+		broker_refuse(reply_socket, errno);
 		return;
 	}
 	child = fork();
@@ -150,7 +150,7 @@ static void start_child(const PrivilegedRequest *request, int *map,
 		run_child(request, *map, reply_socket, gate[0]);
 	}
 	if (child < 0)
-		refuse(reply_socket, errno);
+		broker_refuse(reply_socket, errno);
 	else
 		broker.children++;
 	close(gate[0]);
@@ -158,7 +158,7 @@ static void start_child(const PrivilegedRequest *request, int *map,
 	close(gate[1]);
 }
 
-static bool option_is(int socket, int option, int value)
+static bool broker_option_is(int socket, int option, int value)
 {
 	int found = -1;
 	socklen_t length = sizeof(found);
@@ -174,8 +174,8 @@ static bool is_reply_socket(int socket)
 	struct ucred peer = { 0 };
 	socklen_t length = sizeof(peer);
 
-	return option_is(socket, SO_DOMAIN, AF_UNIX) &&
-	       option_is(socket, SO_TYPE, SOCK_SEQPACKET) &&
+	return broker_option_is(socket, SO_DOMAIN, AF_UNIX) &&
+	       broker_option_is(socket, SO_TYPE, SOCK_SEQPACKET) &&
 	       getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) ==
 		       0 &&
 	       peer.pid == broker.client;
@@ -197,7 +197,7 @@ static void take_request(void)
 		if (n_fds != 2 || !is_reply_socket(fds[1]))
 			break;
 		if (broker.children >= BROKER_CHILDREN_MAX)
-			refuse(fds[1], EAGAIN);
+			broker_refuse(fds[1], EAGAIN);
 		else
 			start_child(&request, &fds[0], fds[1]);
 	}

@@ -151,8 +151,9 @@ static bool is_path(int fd, const PrivilegedRequest *request)
 	       status.st_rdev == makedev(request->major, request->minor);
 }
 
-static bool is_sound(const PrivilegedRequest *request,
-		     const PrivilegedReply *reply, const int *fds, size_t n_fds)
+static bool broker_reply_is_sound(const PrivilegedRequest *request,
+				  const PrivilegedReply *reply, const int *fds,
+				  size_t n_fds)
 {
 	bool opened =
 		request->action == PRIVILEGED_OPEN_PATH && reply->error == 0;
@@ -170,8 +171,8 @@ static bool await_reply(int socket, int milliseconds)
 	return poll(&waiting, 1, milliseconds) > 0;
 }
 
-static void receive(const PrivilegedRequest *request, int socket,
-		    PrivilegedReply *reply, int *ret_fd)
+static void broker_receive(const PrivilegedRequest *request, int socket,
+			   PrivilegedReply *reply, int *ret_fd)
 {
 	int fds[PACKET_FDS_MAX];
 	size_t n_fds;
@@ -182,7 +183,8 @@ static void receive(const PrivilegedRequest *request, int socket,
 		return;
 	}
 	result = packet_receive(socket, reply, sizeof(*reply), fds, &n_fds);
-	if (result == PACKET_RECEIVED && is_sound(request, reply, fds, n_fds)) {
+	if (result == PACKET_RECEIVED &&
+	    broker_reply_is_sound(request, reply, fds, n_fds)) {
 		if (n_fds > 0)
 			*ret_fd = fds[0];
 		return;
@@ -227,7 +229,7 @@ static void call(const PrivilegedRequest *request, int map,
 	/* Ours only: then the end of the broker, or of its child, is seen. */
 	close(ends[1]);
 	if (sent)
-		receive(request, ours, reply, ret_fd);
+		broker_receive(request, ours, reply, ret_fd);
 	if (reply->error == EPIPE)
 		tell_end();
 }

@@ -17,7 +17,7 @@
 #include "multipath/host/map.h"
 #include "multipath/host/multipathd.h"
 
-static bool is_sound(const PrivilegedRequest *request)
+static bool privileged_is_sound(const PrivilegedRequest *request)
 {
 	return (request->action < MULTIPATHD_VERB_COUNT ||
 		request->action == PRIVILEGED_OPEN_PATH) &&
@@ -105,7 +105,7 @@ void privileged_execute_in(const char *sysfs, const char *dev,
 
 	*ret_fd = -1;
 	*ret_reply = (PrivilegedReply) { .error = EINVAL };
-	if (!is_sound(request))
+	if (!privileged_is_sound(request))
 		return;
 	ret_reply->error = map_check(map, request->action, sysfs, &found);
 	if (ret_reply->error)

@@ -78,8 +78,8 @@ static bool is_trusted(int socket)
 	       (peer.uid == 0 || peer.uid == geteuid());
 }
 
-static MultipathdResult connect_to(const char *name, int64_t deadline,
-				   int *ret_socket)
+static MultipathdResult multipathd_connect_to(const char *name,
+					      int64_t deadline, int *ret_socket)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	size_t length = strlen(name);
@@ -107,11 +107,12 @@ static MultipathdResult connect_any(int64_t deadline, int *ret_socket)
 	MultipathdResult result = MULTIPATHD_ABSENT;
 
 	if (name)
-		return connect_to(name, deadline, ret_socket);
+		return multipathd_connect_to(name, deadline, ret_socket);
 	for (size_t i = 0;
 	     i < G_N_ELEMENTS(default_sockets) && result == MULTIPATHD_ABSENT;
 	     i++)
-		result = connect_to(default_sockets[i], deadline, ret_socket);
+		result = multipathd_connect_to(default_sockets[i], deadline,
+					       ret_socket);
 	return result;
 }
 
