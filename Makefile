@@ -79,8 +79,8 @@ ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_FLAGS) \
 DAEMON_SOURCES := $(sort $(filter-out src/client/%,\
 	$(wildcard src/*.c src/*/*.c src/*/*/*.c)))
 CLIENT_SOURCES := $(sort $(wildcard src/client/*.c))
-# What the client shares with the daemon: the pure modules.
-SHARED_SOURCES := $(sort $(wildcard src/scsi/*.c))
+# What the client shares with the daemon: nothing that starts or logs.
+SHARED_SOURCES := $(sort $(wildcard src/scsi/*.c) src/base/unix-socket.c)
 
 # One short line per command, unless it is asked for (V=1) or silenced (-s).
 V ?= 0

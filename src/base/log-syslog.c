@@ -10,13 +10,12 @@
 #include <glib.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/unix-socket.h"
 
 #define FACILITY_DAEMON (3 << 3)
 
@@ -33,12 +32,11 @@ static struct {
 
 static bool connect_as(int kind)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	UnixAddress address;
 	autofd fd = socket(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	g_strlcpy(address.sun_path, connection.path, sizeof(address.sun_path));
-	if (fd < 0 ||
-	    connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (fd < 0 || !unix_address_of_path(connection.path, &address) ||
+	    !unix_socket_connect(fd, &address, 0))
 		return false;
 	fd_clear(&connection.fd);
 	connection.fd = fd_steal(&fd);

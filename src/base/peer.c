@@ -9,11 +9,11 @@
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/unix-socket.h"
 
-static void comm_get(pid_t pid, char *ret_comm, size_t size)
+static void peer_comm(pid_t pid, char *ret_comm, size_t size)
 {
 	char path[32];
 	ssize_t n = 0;
@@ -31,14 +31,13 @@ static void comm_get(pid_t pid, char *ret_comm, size_t size)
 
 void peer_get(int socket, Peer *ret_peer)
 {
-	struct ucred credentials = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
-	socklen_t length = sizeof(credentials);
+	struct ucred credentials;
 
-	getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
+	unix_socket_peer(socket, &credentials);
 	*ret_peer = (Peer) {
 		.pid = credentials.pid,
 		.uid = credentials.uid,
 		.gid = credentials.gid,
 	};
-	comm_get(credentials.pid, ret_peer->comm, sizeof(ret_peer->comm));
+	peer_comm(credentials.pid, ret_peer->comm, sizeof(ret_peer->comm));
 }

@@ -17,10 +17,11 @@
 
 #include "base/fd.h"
 #include "base/peer.h"
+#include "base/unix-socket.h"
 #include "scsi/wire.h"
 
 /* For the one who serves to say the first word, in seconds. */
-#define PATIENCE 5
+#define CHECK_SOCKET_LIMIT_S 5
 
 static char *user_name(uid_t uid)
 {
@@ -52,19 +53,16 @@ static char *who_may_connect(const struct stat *status)
 
 static int connect_to(const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct timeval patience = { .tv_sec = PATIENCE };
+	struct timeval limit = { .tv_sec = CHECK_SOCKET_LIMIT_S };
+	gint64 deadline_us = g_get_monotonic_time() +
+			     (gint64)CHECK_SOCKET_LIMIT_S * G_USEC_PER_SEC;
+	UnixAddress address;
 	autofd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
+	if (!unix_address_of_path(path, &address) ||
+	    !unix_socket_connect(fd, &address, deadline_us))
 		return -1;
-	}
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	return fd_steal(&fd);
 }
 

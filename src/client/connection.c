@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "base/bytes.h"
 #include "base/fd.h"
+#include "base/unix-socket.h"
 #include "scsi/scsi.h"
 #include "transfer.h"
 
@@ -66,16 +66,6 @@ static bool fail_connect(const ClientConnection *connection, GError **error)
 	}
 }
 
-/* A full backlog makes connect() wait, as long as a send may take. */
-static bool limit_connect(const ClientConnection *connection)
-{
-	gint64 left = MAX(1, transfer_time_left(connection));
-	struct timeval limit = { left / G_USEC_PER_SEC, left % G_USEC_PER_SEC };
-
-	return setsockopt(connection->fd, SOL_SOCKET, SO_SNDTIMEO, &limit,
-			  sizeof(limit)) == 0;
-}
-
 /* Before connect(), so that the greeting has it for certain. Where it fails,
  * the helper stays unknown, and everything else works. */
 static void ask_for_sender(const ClientConnection *connection)
@@ -87,17 +77,12 @@ static void ask_for_sender(const ClientConnection *connection)
 
 static bool connect_socket(const ClientConnection *connection, GError **error)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int result;
+	UnixAddress address;
 
-	g_strlcpy(address.sun_path, connection->path, sizeof(address.sun_path));
-	do {
-		if (!limit_connect(connection))
-			return fail_connect(connection, error);
-		result = connect(connection->fd, (struct sockaddr *)&address,
-				 sizeof(address));
-	} while (result != 0 && errno == EINTR);
-	return result == 0 || fail_connect(connection, error);
+	return (unix_address_of_path(connection->path, &address) &&
+		unix_socket_connect(connection->fd, &address,
+				    connection->deadline)) ||
+	       fail_connect(connection, error);
 }
 
 static bool shake_hands(ClientConnection *connection, GError **error)

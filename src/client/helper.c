@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/unix-socket.h"
 
 /* Not getpwuid(): that one may ask a server which hangs like the helper. */
 static char *user_name(uid_t uid)
@@ -128,14 +129,11 @@ void helper_deinit(HelperIdentity *helper)
 /* Here SO_PEERCRED is right: who called listen(). */
 HelperManager helper_manager(const ClientConnection *connection)
 {
-	struct ucred listener = { 0 };
-	socklen_t size = sizeof(listener);
+	struct ucred listener;
 	g_autofree char *name = NULL;
 	autofd process = -1;
 
-	if (getsockopt(connection->fd, SOL_SOCKET, SO_PEERCRED, &listener,
-		       &size) < 0 ||
-	    listener.pid <= 0)
+	if (!unix_socket_peer(connection->fd, &listener) || listener.pid <= 0)
 		return HELPER_MANAGER_NONE;
 	process = open_process(listener.pid);
 	name = process < 0 ? NULL : command_name(process);

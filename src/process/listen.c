@@ -18,7 +18,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/peer.h"
+#include "base/unix-socket.h"
 #include "file-lock.h"
 #include "killed.h"
 #include "systemd.h"
@@ -128,15 +128,7 @@ static int take_lock(const char *name, const char *path, GError **error)
 	}
 }
 
-static struct sockaddr_un address_of(const char *name)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	g_strlcpy(address.sun_path, name, sizeof(address.sun_path));
-	return address;
-}
-
-static int unix_socket(void)
+static int listen_socket(void)
 {
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
@@ -145,13 +137,14 @@ static int unix_socket(void)
  * may just have removed it, or have been killed without its socket going. */
 static bool is_live(const char *name)
 {
-	struct sockaddr_un address = address_of(name);
-	autofd fd = unix_socket();
-	Peer peer;
+	UnixAddress address;
+	autofd fd = listen_socket();
+	struct ucred peer;
 
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (!unix_address_of_path(name, &address) ||
+	    !unix_socket_connect(fd, &address, 0))
 		return errno != ECONNREFUSED && errno != ENOENT;
-	peer_get(fd, &peer);
+	unix_socket_peer(fd, &peer);
 	return !killed_is(peer.pid);
 }
 
@@ -186,17 +179,19 @@ static bool may_replace(const char *name, const char *path, GError **error)
  * be followed: others may be able to write to the directory. */
 static bool bind_with_mode(int fd, const char *name, mode_t mode)
 {
-	struct sockaddr_un address = address_of(name);
+	UnixAddress address;
 	mode_t mask;
 	int result;
 
+	if (!unix_address_of_path(name, &address))
+		return false;
 	if (mode == (mode_t)-1)
-		return bind(fd, (struct sockaddr *)&address, sizeof(address)) ==
-		       0;
+		return bind(fd, (struct sockaddr *)&address.name,
+			    address.length) == 0;
 	if (fchmod(fd, mode) < 0)
 		return false;
 	mask = umask(0);
-	result = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	result = bind(fd, (struct sockaddr *)&address.name, address.length);
 	umask(mask);
 	return result == 0;
 }
@@ -215,7 +210,7 @@ static bool remember(ListenSocket *sock, const char *name)
 static bool bind_and_rename(const ListenOptions *options, const char *temporary,
 			    const char *name, ListenSocket *ret_socket)
 {
-	autofd fd = unix_socket();
+	autofd fd = listen_socket();
 	int saved;
 
 	if (fd < 0 || !bind_with_mode(fd, temporary, options->mode))

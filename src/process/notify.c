@@ -14,6 +14,7 @@
 #include <sys/un.h>
 
 #include "base/fd.h"
+#include "base/unix-socket.h"
 #include "systemd.h"
 
 /* While it stops, it asks systemd for a little more time, again and again. So
@@ -28,33 +29,25 @@
 static guint ready_retry;
 
 /* A path, or with "@" a name in the abstract namespace. */
-static socklen_t manager_address(struct sockaddr_un *ret_address)
+static bool notify_address(UnixAddress *ret_address)
 {
 	const char *name = g_getenv("NOTIFY_SOCKET");
-	size_t length = name ? strlen(name) : 0;
 
-	*ret_address = (struct sockaddr_un) { .sun_family = AF_UNIX };
-	if (length < 2 || length >= sizeof(ret_address->sun_path) ||
-	    !strchr("/@", name[0]))
-		return 0;
-	memcpy(ret_address->sun_path, name, length);
-	if (name[0] == '@')
-		ret_address->sun_path[0] = '\0';
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+	return name && strlen(name) >= 2 && strchr("/@", name[0]) &&
+	       unix_address_of_name(name, ret_address);
 }
 
 /* False: the manager has no room for it now. */
 static bool tell(const char *state)
 {
-	struct sockaddr_un address;
-	socklen_t size = manager_address(&address);
+	UnixAddress address;
 	autofd fd = -1;
 
-	if (size == 0)
+	if (!notify_address(&address))
 		return true;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	return sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-		      (struct sockaddr *)&address, size) >= 0 ||
+		      (struct sockaddr *)&address.name, address.length) >= 0 ||
 	       errno != EAGAIN;
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/unix-socket.h"
 #include "packet.h"
 #include "process/privileges.h"
 
@@ -171,14 +172,11 @@ static bool broker_option_is(int socket, int option, int value)
  * would take what uid 0 writes for an order of uid 0. */
 static bool is_reply_socket(int socket)
 {
-	struct ucred peer = { 0 };
-	socklen_t length = sizeof(peer);
+	struct ucred peer;
 
 	return broker_option_is(socket, SO_DOMAIN, AF_UNIX) &&
 	       broker_option_is(socket, SO_TYPE, SOCK_SEQPACKET) &&
-	       getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) ==
-		       0 &&
-	       peer.pid == broker.client;
+	       unix_socket_peer(socket, &peer) && peer.pid == broker.client;
 }
 
 static void take_request(void)

@@ -10,16 +10,14 @@
 #include <glib.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/unix-socket.h"
 
 /* A leading '@' stands for the NUL of the abstract namespace. multipathd 0.9
  * listens to the second only; later ones to both. */
@@ -58,42 +56,24 @@ static MultipathdResult connect_result(void)
 	}
 }
 
-/* connect() waits while the queue of connections is full, unlike poll(). */
-static void limit_connect(int socket, int64_t deadline)
-{
-	int left = MAX(milliseconds_left(deadline), 1);
-	struct timeval time = { left / 1000, left % 1000 * 1000 };
-
-	setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
-}
-
 /* Anybody may listen to an abstract name while multipathd does not. */
 static bool is_trusted(int socket)
 {
-	struct ucred peer = { 0 };
-	socklen_t length = sizeof(peer);
+	struct ucred peer;
 
-	return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) ==
-		       0 &&
+	return unix_socket_peer(socket, &peer) &&
 	       (peer.uid == 0 || peer.uid == geteuid());
 }
 
 static MultipathdResult multipathd_connect_to(const char *name,
 					      int64_t deadline, int *ret_socket)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t length = strlen(name);
+	UnixAddress address;
 	autofd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || length >= sizeof(address.sun_path))
+	if (fd < 0 || !unix_address_of_name(name, &address))
 		return MULTIPATHD_ABSENT;
-	memcpy(address.sun_path, name, length);
-	if (name[0] == '@')
-		address.sun_path[0] = '\0';
-	limit_connect(fd, deadline);
-	if (connect(fd, (struct sockaddr *)&address,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-				length)) < 0)
+	if (!unix_socket_connect(fd, &address, deadline))
 		return connect_result();
 	if (!is_trusted(fd))
 		return MULTIPATHD_ABSENT;
