@@ -64,5 +64,5 @@ class Waiting:
         if line or self._shown:
             end = "" if line else "\r"
             with contextlib.suppress(OSError):
-                relay.write_all(self._terminal, f"\r{line:{self._shown}}{end}".encode())
+                relay.write_all(self._terminal, f"\r{line.ljust(self._shown)}{end}".encode())
             self._shown = len(line)
