@@ -13,7 +13,7 @@
 /* How long channel_receive() waits, in microseconds: much longer than QEMU
  * takes to send the next of several commands, much shorter than anybody waits
  * for the daemon's end. */
-#define CHANNEL_PATIENCE ((int64_t)10 * 1000)
+#define CHANNEL_PATIENCE_US ((int64_t)10 * 1000)
 
 typedef struct Channel {
 	int socket;       /* a blocking one; owned by who has the channel */
@@ -28,7 +28,7 @@ typedef struct Channel {
 void channel_init(Channel *channel, int socket, ThreadPool *pool);
 
 /* Reads once, no more than the session wants. Without MSG_DONTWAIT in `flags`
- * it waits for CHANNEL_PATIENCE. False: nothing has come. */
+ * it waits for CHANNEL_PATIENCE_US. False: nothing has come. */
 bool channel_receive(Channel *channel, uint8_t *bytes, size_t size, int flags);
 
 /* Writes what it can without waiting. False: the socket is full. */
@@ -46,7 +46,7 @@ typedef enum ChannelNews {
 
 /* On a thread: reads the client's next command, with its back end selected.
  * Takes the command before it, whose reply is sent, or NULL. Without `wait` it
- * does not wait for bytes; with it, for CHANNEL_PATIENCE. */
+ * does not wait for bytes; with it, for CHANNEL_PATIENCE_US. */
 ChannelNews channel_next(Channel *channel, Command *answered, bool wait,
 			 Command **ret_command);
 

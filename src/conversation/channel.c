@@ -31,7 +31,7 @@ static void take_urgent_bytes_in_line(int socket)
 
 void channel_init(Channel *channel, int socket, ThreadPool *pool)
 {
-	struct timeval patience = { .tv_usec = CHANNEL_PATIENCE };
+	struct timeval patience = { .tv_usec = CHANNEL_PATIENCE_US };
 
 	g_assert(socket >= 0 && pool);
 	channel->socket = socket;

@@ -22,11 +22,11 @@
 
 /* How long to leave the listening socket alone when no descriptor is to be
  * had, in milliseconds. */
-#define PAUSE 100
+#define PAUSE_MS 100
 
 /* An error of accept() may stay: it is told once in this time, in microseconds.
  */
-#define ERROR_INTERVAL ((int64_t)60 * 1000 * 1000)
+#define ERROR_INTERVAL_US ((int64_t)60 * 1000 * 1000)
 
 static int open_spare(void)
 {
@@ -60,7 +60,7 @@ static void pause_listening(Acceptor *acceptor)
 {
 	g_assert(acceptor->listening && acceptor->pause == 0);
 	poller_remove(acceptor->poller, &acceptor->listener);
-	acceptor->pause = g_timeout_add(PAUSE, end_pause, acceptor);
+	acceptor->pause = g_timeout_add(PAUSE_MS, end_pause, acceptor);
 }
 
 static int accept_client(Acceptor *acceptor)
@@ -132,7 +132,7 @@ bool acceptor_start(Acceptor *acceptor, Poller *poller, ThreadPool *pool,
 	acceptor->listener =
 		(Watch) { .fd = listener, .ready = acceptor_ready };
 	acceptor->errors =
-		(RateLimit) { .interval = ERROR_INTERVAL, .burst = 1 };
+		(RateLimit) { .interval = ERROR_INTERVAL_US, .burst = 1 };
 	acceptor->spare = open_spare();
 	acceptor->listening = poller_add(poller, &acceptor->listener, EPOLLIN);
 	if (!acceptor->listening)

@@ -13,9 +13,9 @@
 #include "base/thread.h"
 #include "device/device.h"
 
-#define SECOND ((int64_t)1000 * 1000)
+#define SECOND_US ((int64_t)1000 * 1000)
 
-#define INTERVAL (10 * SECOND)
+#define INTERVAL_US (10 * SECOND_US)
 
 /* Records of one client's commands in an interval, and breaches of all. */
 #define COMMAND_BURST 100
@@ -211,7 +211,7 @@ static gboolean end_interval(gpointer data)
 static bool audit_admit(AuditLimit *limit, unsigned int burst, LogLevel level)
 {
 	g_assert(thread_is_main());
-	limit->rate.interval = INTERVAL;
+	limit->rate.interval = INTERVAL_US;
 	limit->rate.burst = burst;
 	if (!log_wants(level))
 		return false;
@@ -221,7 +221,7 @@ static bool audit_admit(AuditLimit *limit, unsigned int burst, LogLevel level)
 		return true;
 	if (!limit->timer)
 		limit->timer =
-			g_timeout_add(INTERVAL / 1000, end_interval, limit);
+			g_timeout_add(INTERVAL_US / 1000, end_interval, limit);
 	return false;
 }
 

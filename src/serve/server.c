@@ -23,11 +23,11 @@
 
 /* How long the end waits for sockets to be closed, in milliseconds. A process
  * whose threads hang in the kernel keeps what is still open then. */
-#define CLOSER_PATIENCE 500
+#define CLOSER_PATIENCE_MS 500
 
 /* A client that has sent nothing for so long while the server drains is not
  * about to, in milliseconds. */
-#define QUIET 100
+#define QUIET_MS 100
 
 struct Server {
 	ConnectionHost host; /* must be first */
@@ -268,7 +268,7 @@ void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 	server->patience =
 		g_timeout_add((guint)(patience / 1000), end_patience, server);
 	g_clear_handle_id(&server->turns, g_source_remove);
-	server->quiet = g_timeout_add(QUIET, drain_turn, server);
+	server->quiet = g_timeout_add(QUIET_MS, drain_turn, server);
 	server_assert_invariants(server);
 	for_each_client(server, connection_drain);
 	finish_if_drained(server);
@@ -299,7 +299,7 @@ void server_free(Server *server)
 	g_clear_handle_id(&server->quiet, g_source_remove);
 	while (server->clients.length > 0)
 		connection_free(g_queue_pop_head_link(&server->clients)->data);
-	closer_wait(CLOSER_PATIENCE);
+	closer_wait(CLOSER_PATIENCE_MS);
 	worker_free(server->host.worker);
 	g_free(server);
 }

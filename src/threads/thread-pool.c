@@ -20,7 +20,7 @@
 
 /* An idle thread ends after this many seconds, but for one that stays, so
  * that the first command after days finds it. */
-#define IDLE_SECONDS 10
+#define IDLE_S 10
 
 /* Empty queues stay, as their devices will be back; beyond so many, they are
  * looked through for those that can go. */
@@ -321,7 +321,7 @@ static bool wait_to_be_woken(Sleeper *sleeper, bool for_good)
 	int result;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += IDLE_SECONDS;
+	until.tv_sec += IDLE_S;
 	do {
 		result = for_good ? sem_wait(&sleeper->wake)
 				  : sem_timedwait(&sleeper->wake, &until);

@@ -22,14 +22,14 @@ static inline gboolean give_up(gpointer data)
 }
 
 /* Turns of the loop that wait, so that a wake-up that is missing shows. */
-#define run_until(condition)                                             \
-	do {                                                             \
-		guint alarm_id = g_timeout_add((guint)(PATIENCE / 1000), \
-					       give_up, NULL);           \
-                                                                         \
-		while (!(condition))                                     \
-			g_main_context_iteration(NULL, TRUE);            \
-		g_source_remove(alarm_id);                               \
+#define run_until(condition)                                                \
+	do {                                                                \
+		guint alarm_id = g_timeout_add((guint)(PATIENCE_US / 1000), \
+					       give_up, NULL);              \
+                                                                            \
+		while (!(condition))                                        \
+			g_main_context_iteration(NULL, TRUE);               \
+		g_source_remove(alarm_id);                                  \
 	} while (0)
 
 #endif

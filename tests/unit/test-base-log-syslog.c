@@ -45,7 +45,7 @@ static void set_up(int kind)
 	log_syslog_open(path);
 	g_assert_true(log_syslog_is_connected() == (kind != 0));
 	/* A message that waited would wait for good. */
-	alarm((unsigned int)(PATIENCE / 1000 / 1000));
+	alarm((unsigned int)(PATIENCE_US / 1000 / 1000));
 }
 
 static void tear_down(void)

@@ -419,7 +419,7 @@ static void test_room_taken(void)
 
 	capture();
 	room_is_taken = true;
-	alarm((unsigned int)(PATIENCE / 1000 / 1000));
+	alarm((unsigned int)(PATIENCE_US / 1000 / 1000));
 	log_message(LOG_LEVEL_INFO, "lost");
 	alarm(0);
 	room_is_taken = false;

@@ -106,7 +106,7 @@ static ClientConnection greet(void)
 {
 	ClientConnection connection = {
 		.path = "/the/socket",
-		.deadline = g_get_monotonic_time() + PATIENCE,
+		.deadline = g_get_monotonic_time() + PATIENCE_US,
 	};
 	struct ucred sender;
 	const int on = 1;

@@ -43,7 +43,7 @@ static ClientConnection connect_pair(void)
 	return (ClientConnection) {
 		.fd = ends[0],
 		.path = "/the/socket",
-		.deadline = g_get_monotonic_time() + PATIENCE,
+		.deadline = g_get_monotonic_time() + PATIENCE_US,
 	};
 }
 

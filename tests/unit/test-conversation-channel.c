@@ -206,7 +206,7 @@ static void test_next(void)
 
 static gpointer send_later(gpointer data)
 {
-	g_usleep(CHANNEL_PATIENCE / 4);
+	g_usleep(CHANNEL_PATIENCE_US / 4);
 	send_request(read_keys);
 	return data;
 }

@@ -244,7 +244,7 @@ static void test_unsound(void)
 		{ .action = MULTIPATHD_SET_KEY, .key = 0 },
 		{ .action = MULTIPATHD_SET_KEY, .key = 1, .aptpl = 2 },
 		{ .action = MULTIPATHD_GET_KEY,
-		  .timeout = PRIVILEGED_TIMEOUT_MAX + 1 },
+		  .timeout = PRIVILEGED_TIMEOUT_MAX_MS + 1 },
 		{ .action = MULTIPATHD_GET_KEY, .timeout = UINT32_MAX },
 	};
 	autofd map = -1;

@@ -8,9 +8,9 @@
 #include "base/bytes.h"
 #include "capture.h"
 
-#define SECOND ((gint64)1000 * 1000)
+#define SECOND_US ((gint64)1000 * 1000)
 
-static gint64 clock_now = SECOND;
+static gint64 clock_now = SECOND_US;
 
 /* In place of GLib's, for the code under test. */
 gint64 g_get_monotonic_time(void)
@@ -21,7 +21,7 @@ gint64 g_get_monotonic_time(void)
 /* Of the other tests nothing is left in the limits. */
 static void next_interval(void)
 {
-	clock_now += 10 * SECOND;
+	clock_now += 10 * SECOND_US;
 }
 
 static Command *command_of(uint8_t opcode, uint8_t action)
@@ -148,7 +148,7 @@ static void test_breaches(void)
 	next_interval();
 	g_assert_cmpuint(breaches(&log, 20), ==, 20);
 	g_assert_cmpuint(breaches(&log, 7), ==, 0);
-	clock_now += 10 * SECOND - 1;
+	clock_now += 10 * SECOND_US - 1;
 	g_assert_cmpuint(breaches(&log, 1), ==, 0);
 	clock_now += 1;
 	g_assert_cmpuint(breaches(&log, 21), ==, 20);

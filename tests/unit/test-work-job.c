@@ -17,8 +17,8 @@
 /* Commands that the back ends below execute at a time on one device. */
 #define THREADS 4
 
-#define TIMEOUT ((int64_t)60 * 1000 * 1000)
-#define SOON    ((int64_t)3 * 1000)
+#define TIMEOUT_US ((int64_t)60 * 1000 * 1000)
+#define SOON_US    ((int64_t)3 * 1000)
 
 static Poller *poller;
 static ThreadPool *pool;
@@ -105,7 +105,7 @@ static void on_returned_late(Command *command, void *data)
 
 static void execute_prompt(Command *command, int64_t deadline)
 {
-	g_assert_cmpint(deadline, ==, command->arrival + TIMEOUT);
+	g_assert_cmpint(deadline, ==, command->arrival + TIMEOUT_US);
 	atomic_fetch_add(&executed, 1);
 	command_answer(command, SCSI_GOOD, NULL, 0, 8);
 }
@@ -160,7 +160,7 @@ static void start(unsigned int ceiling)
 	g_ptr_array_add(all_pools, pool);
 	poller = poller_new(&error);
 	g_assert_no_error(error);
-	worker = worker_new(poller, pool, TIMEOUT, &events, &error);
+	worker = worker_new(poller, pool, TIMEOUT_US, &events, &error);
 	g_assert_no_error(error);
 }
 
@@ -400,10 +400,10 @@ static void test_deadline_listening(void)
 	start(8);
 	client.gate = &listen_gate;
 	client.next[0] = command_of(&prompt, 1);
-	command->arrival = SOON - TIMEOUT;
+	command->arrival = SOON_US - TIMEOUT_US;
 	submit(command, true);
 	wait_until(atomic_load(&client.listened) == 1);
-	g_usleep(2 * SOON);
+	g_usleep(2 * SOON_US);
 	g_main_context_iteration(NULL, FALSE);
 	g_assert_cmpuint(worker_outstanding(worker), ==, 1);
 	g_assert_no_errno(sem_post(&listen_gate));
@@ -418,11 +418,11 @@ static void test_deadline_next(void)
 {
 	start(8);
 	client.next[0] = command_of(&stuck, 1);
-	client.next[0]->arrival = SOON - TIMEOUT;
+	client.next[0]->arrival = SOON_US - TIMEOUT_US;
 	submit_one(&prompt);
 	/* The loop has seen nothing yet: the timer is the first command's. */
 	wait_until(atomic_load(&executed) == 2);
-	g_usleep(2 * SOON);
+	g_usleep(2 * SOON_US);
 	worker_expire_all(worker);
 	assert_next_answer(FAILURE_OUTCOME_UNKNOWN);
 	g_assert_cmpuint(worker_disowned(worker), ==, 1);
@@ -464,9 +464,9 @@ static void test_deadline_moves(void)
 	Command *command = command_of(&prompt, 1);
 
 	start(8);
-	command->arrival = SOON - TIMEOUT;
+	command->arrival = SOON_US - TIMEOUT_US;
 	client.next[0] = command_of(&stuck, 1);
-	client.next[0]->arrival = 10 * SOON - TIMEOUT;
+	client.next[0]->arrival = 10 * SOON_US - TIMEOUT_US;
 	client.gate = &listen_gate;
 	submit(command, true);
 	wait_until(atomic_load(&client.listened));
@@ -498,7 +498,7 @@ static void test_expire_all_listening(void)
 
 static gpointer open_listen_gate(gpointer data)
 {
-	g_usleep(SOON);
+	g_usleep(SOON_US);
 	g_assert_no_errno(sem_post(&listen_gate));
 	return data;
 }

@@ -53,7 +53,8 @@ static void test_deadline_executing(void)
 	for (unsigned int i = 0; i < THREADS; i++) {
 		Command *command = next_answer();
 
-		g_assert_cmpint(g_get_monotonic_time(), >=, submitted + SOON);
+		g_assert_cmpint(g_get_monotonic_time(), >=,
+				submitted + SOON_US);
 		assert_refused(command, FAILURE_OUTCOME_UNKNOWN);
 		g_assert_nonnull(command->connection);
 		g_assert_cmpint(command->fd, ==, -1);
@@ -84,7 +85,7 @@ static void test_deadline_queued(void)
 		free_next_answer();
 	command = next_answer();
 	g_assert_true(command == given);
-	g_assert_cmpint(g_get_monotonic_time(), >=, submitted + SOON);
+	g_assert_cmpint(g_get_monotonic_time(), >=, submitted + SOON_US);
 	assert_refused(command, FAILURE_NOT_SENT);
 	g_assert_nonnull(command->connection);
 	g_assert_cmpint(command->fd, ==, -1);
@@ -105,15 +106,16 @@ static void test_deadlines_in_turn(void)
 	start(8);
 	for (unsigned int i = 0; i < 3; i++) {
 		commands[i] = urgent_command_of(&stuck, i, NULL);
-		commands[i]->arrival += i * SOON;
-		deadlines[i] = commands[i]->arrival + TIMEOUT;
+		commands[i]->arrival += i * SOON_US;
+		deadlines[i] = commands[i]->arrival + TIMEOUT_US;
 		submit(commands[i]);
 	}
 	wait_executed(3);
 	for (unsigned int i = 0; i < 3; i++) {
 		Command *command = next_answer();
 
-		g_assert_cmpint(command->arrival + TIMEOUT, ==, deadlines[i]);
+		g_assert_cmpint(command->arrival + TIMEOUT_US, ==,
+				deadlines[i]);
 		g_assert_cmpint(g_get_monotonic_time(), >=, deadlines[i]);
 		command_free(command);
 	}
@@ -309,7 +311,7 @@ static void test_expire_all_last_moment(void)
 
 	start(2);
 	worker_free(worker);
-	worker = worker_new(poller, pool, TIMEOUT, &events, NULL);
+	worker = worker_new(poller, pool, TIMEOUT_US, &events, NULL);
 	g_assert_no_errno(sem_init(&other_gate, 0, 0));
 	submit(command_of(&stuck, 1, NULL));
 	given = command_of(&held, 2, NULL);

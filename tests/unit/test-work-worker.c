@@ -25,7 +25,7 @@ static void test_answer(void)
 	g_assert_cmphex(command->data[0], ==, 0x42);
 	g_assert_true(command->connection == connection);
 	g_assert_false(atomic_load(&on_main_thread));
-	g_assert_cmpint(atomic_load(&seen_deadline), ==, arrival + TIMEOUT);
+	g_assert_cmpint(atomic_load(&seen_deadline), ==, arrival + TIMEOUT_US);
 	/* Gone before the answer is. */
 	g_assert_cmpint(command->fd, ==, -1);
 	g_assert_true(descriptor_is_closed(witness));
@@ -66,7 +66,7 @@ static void test_submit_from_answer(void)
 
 	start(8);
 	worker_free(worker);
-	worker = worker_new(poller, pool, TIMEOUT, &events, NULL);
+	worker = worker_new(poller, pool, TIMEOUT_US, &events, NULL);
 	submit(command_of(&prompt, 1, NULL));
 	run_until(left == 0);
 	end();
@@ -190,7 +190,7 @@ static void test_stress(void)
 		Job *job;
 		unsigned int before;
 
-		command->arrival -= TIMEOUT - 500;
+		command->arrival -= TIMEOUT_US - 500;
 		job = submit(command);
 		if (i % 11 == 0) {
 			before = worker_outstanding(worker);

@@ -30,12 +30,12 @@
 	} while (0)
 
 /* Longer than any machine needs, so that only a fault ends it. */
-#define PATIENCE ((gint64)30 * 1000 * 1000)
+#define PATIENCE_US ((gint64)30 * 1000 * 1000)
 
 /* Until another thread has made the condition true. */
 #define wait_until(condition)                                                 \
 	do {                                                                  \
-		gint64 wait_end = g_get_monotonic_time() + PATIENCE;          \
+		gint64 wait_end = g_get_monotonic_time() + PATIENCE_US;       \
                                                                               \
 		while (!(condition)) {                                        \
 			g_assert_cmpint(g_get_monotonic_time(), <, wait_end); \

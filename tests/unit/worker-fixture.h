@@ -20,8 +20,8 @@
 /* Commands that the back ends below execute at a time on one device. */
 #define THREADS 4
 
-#define TIMEOUT ((int64_t)60 * 1000 * 1000)
-#define SOON    ((int64_t)3 * 1000) /* until a deadline, microseconds */
+#define TIMEOUT_US ((int64_t)60 * 1000 * 1000)
+#define SOON_US    ((int64_t)3 * 1000) /* until a deadline, microseconds */
 
 static Poller *poller;
 static ThreadPool *pool;
@@ -115,7 +115,7 @@ static inline void start(unsigned int ceiling)
 	g_ptr_array_add(all_pools, pool);
 	poller = poller_new(&error);
 	g_assert_no_error(error);
-	worker = worker_new(poller, pool, TIMEOUT, &events, &error);
+	worker = worker_new(poller, pool, TIMEOUT_US, &events, &error);
 	g_assert_no_error(error);
 	g_assert_nonnull(worker);
 }
@@ -172,7 +172,7 @@ static inline Command *urgent_command_of(const Backend *backend, uint64_t key,
 {
 	Command *command = command_of(backend, key, ret_witness);
 
-	command->arrival -= TIMEOUT - SOON;
+	command->arrival -= TIMEOUT_US - SOON_US;
 	return command;
 }
 

@@ -16,7 +16,7 @@
 #define PRIVILEGED_OPEN_PATH 0x100
 
 /* Longest timeout, in milliseconds; no command may take longer. */
-#define PRIVILEGED_TIMEOUT_MAX (3600 * 1000)
+#define PRIVILEGED_TIMEOUT_MAX_MS (3600 * 1000)
 
 /* Native byte order: both ends are one program. */
 typedef struct PrivilegedRequest {

@@ -25,7 +25,7 @@
 
 /* A broker that is well answers a request so many milliseconds after the
  * request's own time at the latest. */
-#define GRACE 1000
+#define GRACE_MS 1000
 
 #define REFUSAL_SIZE 160
 
@@ -178,7 +178,7 @@ static void broker_receive(const PrivilegedRequest *request, int socket,
 	size_t n_fds;
 	PacketResult result;
 
-	if (!await_reply(socket, (int)request->timeout + GRACE)) {
+	if (!await_reply(socket, (int)request->timeout + GRACE_MS)) {
 		*reply = (PrivilegedReply) { .error = ETIMEDOUT };
 		return;
 	}

@@ -21,7 +21,7 @@ static bool privileged_is_sound(const PrivilegedRequest *request)
 {
 	return (request->action < MULTIPATHD_VERB_COUNT ||
 		request->action == PRIVILEGED_OPEN_PATH) &&
-	       request->timeout <= PRIVILEGED_TIMEOUT_MAX &&
+	       request->timeout <= PRIVILEGED_TIMEOUT_MAX_MS &&
 	       request->aptpl <= 1 && request->zero == 0 &&
 	       (request->action != MULTIPATHD_SET_KEY || request->key != 0);
 }

@@ -6,8 +6,8 @@
 
 #include "base/rate-limit.h"
 
-#define WARNINGS 10 /* per map and interval */
-#define INTERVAL ((int64_t)10 * 1000 * 1000)
+#define WARNINGS    10 /* per map and interval */
+#define INTERVAL_US ((int64_t)10 * 1000 * 1000)
 
 typedef struct Record {
 	Hold hold;
@@ -28,8 +28,8 @@ static Record *record_of(const char *uuid)
 	record = g_hash_table_lookup(records, uuid);
 	if (!record) {
 		record = g_new0(Record, 1);
-		record->warnings =
-			(RateLimit) { .interval = INTERVAL, .burst = WARNINGS };
+		record->warnings = (RateLimit) { .interval = INTERVAL_US,
+						 .burst = WARNINGS };
 		g_hash_table_insert(records, g_strdup(uuid), record);
 	}
 	return record;
