@@ -130,7 +130,7 @@ static bool create_server(Daemon *daemon, GError **error)
 	ServerLimits limits = {
 		.max_clients = fd_budget_clients(table),
 		.descriptors = table,
-		.command_timeout = options->command_timeout_us,
+		.command_timeout_us = options->command_timeout_us,
 	};
 
 	limits.by_descriptors = limits.max_clients < options->max_clients;

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 typedef struct RateLimit {
-	int64_t interval;      /* microseconds */
+	int64_t interval_us;   /* microseconds */
 	unsigned int burst;    /* messages admitted in each */
-	int64_t since;         /* start of the current interval */
+	int64_t since_us;      /* start of the current interval */
 	unsigned int admitted; /* in it */
 	unsigned int suppressed;
 } RateLimit;

@@ -28,10 +28,10 @@ struct Backend {
 	bool (*claims)(const struct statx *status, uint64_t *ret_queue_key);
 
 	/* Worker thread: may block. Answers the command, always, with
-	 * command_answer() or command_refuse(). `deadline` is the moment
+	 * command_answer() or command_refuse(). `deadline_us` is the moment
 	 * (g_get_monotonic_time(), microseconds) after which nobody waits for
 	 * the answer any more. */
-	void (*execute)(Command *command, int64_t deadline);
+	void (*execute)(Command *command, int64_t deadline_us);
 };
 
 extern const Backend backend_raw;

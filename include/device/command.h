@@ -50,7 +50,7 @@ typedef struct Command {
 	/* Where it came from and where the answer goes. */
 	Peer peer;
 	Connection *connection; /* NULL once it has gone */
-	int64_t arrival;        /* g_get_monotonic_time(), microseconds */
+	int64_t arrival_us;     /* g_get_monotonic_time(), microseconds */
 
 	/* What the descriptor is; filled by backend_select(). */
 	const Backend *backend;
@@ -62,7 +62,7 @@ typedef struct Command {
 	WireReply reply;
 	Failure failure; /* FAILURE_NONE: the device's own answer */
 	char reason[COMMAND_REASON_SIZE]; /* of a failure, for the log */
-	int64_t answered;                 /* when; microseconds, as arrival */
+	int64_t answered_us; /* when; microseconds, as arrival_us */
 	size_t sent; /* bytes of header and data that have gone out already */
 
 	/* So many bytes of `data` at most are not zero, as far as devices say

@@ -16,9 +16,9 @@ typedef struct Server Server;
 
 typedef struct ServerLimits {
 	unsigned int max_clients;
-	bool by_descriptors;      /* these, and not the user, limit it */
-	unsigned int descriptors; /* that can be open */
-	int64_t command_timeout;  /* microseconds */
+	bool by_descriptors;        /* these, and not the user, limit it */
+	unsigned int descriptors;   /* that can be open */
+	int64_t command_timeout_us; /* microseconds */
 } ServerLimits;
 
 /* Borrows the poller, and takes the listening socket, on success. NULL with
@@ -27,10 +27,10 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 		   GError **error);
 
 /* Stops listening and begins to drain: each client's requests up to now are
- * answered, within `patience` microseconds. `drained` is called once, from
+ * answered, within `patience_us` microseconds. `drained` is called once, from
  * the main loop, when no client is left. */
-void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
-		  void *data);
+void server_drain(Server *server, int64_t patience_us,
+		  void (*drained)(void *data), void *data);
 
 /* One message: how many clients and commands there are. */
 void server_log_state(const Server *server);

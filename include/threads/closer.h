@@ -33,6 +33,6 @@ unsigned int closer_pending(void);
 unsigned int closer_pending_sockets(void);
 
 /* Waits until nothing is pending, at most so many milliseconds. */
-void closer_wait(unsigned int milliseconds);
+void closer_wait(unsigned int patience_ms);
 
 #endif

@@ -35,7 +35,7 @@
 /* What all jobs share. */
 typedef struct JobHost {
 	ThreadPool *pool;
-	int64_t timeout; /* from arrival to deadline, microseconds */
+	int64_t timeout_us; /* from arrival to deadline, microseconds */
 	bool (*is_urgent)(const Command *command); /* see WorkerEvents */
 	ChannelNews (*next)(Connection *connection, Command *answered,
 			    bool wait, Command **ret_command); /* the same */
@@ -58,13 +58,13 @@ typedef struct Job {
 	Connection *connection; /* NULL once it has gone; the main loop's, and
 				   that of the thread that receives */
 	/* Main loop only: the worker's notes. */
-	int64_t due; /* when to look at the deadline */
-	GList link;  /* its data is the job */
+	int64_t due_us; /* when to look at the deadline */
+	GList link;     /* its data is the job */
 
 	/* Under the lock, but for the thread that executes the command. */
 	Command *command; /* NULL: a thread reads the next one, or has read none
 			   */
-	int64_t deadline;
+	int64_t deadline_us;
 	int socket;    /* where the reply goes; -1: nowhere (any more) */
 	bool urgent;   /* the main loop waits for it */
 	bool disowned; /* nobody waits for it */
@@ -76,7 +76,7 @@ typedef struct Job {
 	GList letter; /* in the mailbox; its data is the job */
 } Job;
 
-void job_host_init(JobHost *host, ThreadPool *pool, int64_t timeout);
+void job_host_init(JobHost *host, ThreadPool *pool, int64_t timeout_us);
 
 /* To be called at intervals: the main loop gets the active clients of devices
  * all of whose threads have been busy for a whole interval. */

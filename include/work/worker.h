@@ -53,10 +53,10 @@ typedef struct WorkerEvents {
 	void *data;
 } WorkerEvents;
 
-/* Borrows the others, which have to outlive it. `timeout`: from a command's
+/* Borrows the others, which have to outlive it. `timeout_us`: from a command's
  * arrival to its deadline, in microseconds. NULL with *error set on failure.
  */
-Worker *worker_new(Poller *poller, ThreadPool *pool, int64_t timeout,
+Worker *worker_new(Poller *poller, ThreadPool *pool, int64_t timeout_us,
 		   const WorkerEvents *events, GError **error);
 
 /* How many threads may read from active clients at a time, JOB_RECEIVERS at

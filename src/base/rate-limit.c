@@ -6,8 +6,9 @@
 
 bool rate_limit_admit(RateLimit *limit, int64_t now)
 {
-	if (limit->since == 0 || now - limit->since >= limit->interval) {
-		limit->since = now;
+	if (limit->since_us == 0 ||
+	    now - limit->since_us >= limit->interval_us) {
+		limit->since_us = now;
 		limit->admitted = 0;
 	}
 	if (limit->admitted >= limit->burst) {

@@ -122,9 +122,9 @@ Command *channel_take_command(Channel *channel)
 {
 	Command *command = session_steal_command(&channel->session);
 
-	g_assert(command->fd >= 0 && command->arrival == 0);
+	g_assert(command->fd >= 0 && command->arrival_us == 0);
 	command->peer = channel->peer;
-	command->arrival = g_get_monotonic_time();
+	command->arrival_us = g_get_monotonic_time();
 	return command;
 }
 

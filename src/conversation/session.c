@@ -269,7 +269,7 @@ void session_answer(Session *session, Command *command)
 
 	g_assert(session->state == SESSION_EXECUTING && !session->command);
 	/* Closed by now, for the driver knows where that may block. */
-	g_assert(command->fd < 0 && command->answered > 0);
+	g_assert(command->fd < 0 && command->answered_us > 0);
 	session->command = command;
 	command_pack(command);
 	enter(session, SESSION_SEND_REPLY);

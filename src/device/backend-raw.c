@@ -76,10 +76,10 @@ static bool raw_is_whole(Command *command)
 	return true;
 }
 
-static void raw_execute(Command *command, int64_t deadline)
+static void raw_execute(Command *command, int64_t deadline_us)
 {
 	if (raw_is_whole(command))
-		sg_io_send(command, deadline);
+		sg_io_send(command, deadline_us);
 }
 
 const Backend backend_raw = {

@@ -78,7 +78,7 @@ Command *command_new_substitute(const Command *command)
 
 	substitute->peer = command->peer;
 	substitute->connection = command->connection;
-	substitute->arrival = command->arrival;
+	substitute->arrival_us = command->arrival_us;
 	substitute->backend = command->backend;
 	substitute->queue_key = command->queue_key;
 	substitute->block = command->block;
@@ -115,7 +115,7 @@ void command_refuse(Command *command, Failure failure, const char *reason, ...)
 	g_assert(*reason);
 	command->written = WIRE_DATA_MAX; /* nobody has said how much */
 	command->failure = failure;
-	command->answered = g_get_monotonic_time();
+	command->answered_us = g_get_monotonic_time();
 	command->reply.status = SCSI_CHECK_CONDITION;
 	command->reply.size = 0;
 	scsi_sense_put(command->reply.sense, WIRE_SENSE_SIZE,
@@ -132,7 +132,7 @@ void command_answer(Command *command, uint8_t status, const uint8_t *sense,
 
 	g_assert(sense_length <= WIRE_SENSE_SIZE);
 	command->failure = FAILURE_NONE;
-	command->answered = g_get_monotonic_time();
+	command->answered_us = g_get_monotonic_time();
 	command->written =
 		MIN(MAX(command->written, transferred), WIRE_DATA_MAX);
 	reply->status = status;
@@ -150,12 +150,12 @@ void command_answer(Command *command, uint8_t status, const uint8_t *sense,
 
 void command_take_answer(Command *command, const Command *from)
 {
-	g_assert(from->answered > 0);
+	g_assert(from->answered_us > 0);
 	g_assert(command->pr.opcode == from->pr.opcode &&
 		 command->pr.length == from->pr.length);
 	command->reply = from->reply;
 	command->failure = from->failure;
-	command->answered = from->answered;
+	command->answered_us = from->answered_us;
 	memcpy(command->reason, from->reason, sizeof(command->reason));
 	memcpy(command->data, from->data, from->reply.size);
 	command->written = WIRE_DATA_MAX;

@@ -30,7 +30,7 @@
 /* One command on one map. */
 typedef struct Execution {
 	Command *command;
-	int64_t deadline;
+	int64_t deadline_us;
 	Map map; /* as it was read last */
 } Execution;
 
@@ -57,7 +57,7 @@ static bool multipath_claims(const struct statx *status,
 
 static int64_t multipath_left_ms(const Execution *e)
 {
-	return (e->deadline - g_get_monotonic_time()) / 1000;
+	return (e->deadline_us - g_get_monotonic_time()) / 1000;
 }
 
 static int multipath_call(const Execution *e, const PrivilegedRequest *request,
@@ -109,7 +109,7 @@ static int multipath_open(const Execution *e, const MapPath *path,
 {
 	PrivilegedRequest request = {
 		.action = PRIVILEGED_OPEN_PATH,
-		.timeout = (uint32_t)(MAX(time_us, 0) / 1000),
+		.timeout_ms = (uint32_t)(MAX(time_us, 0) / 1000),
 		.major = path->major,
 		.minor = path->minor,
 	};
@@ -148,14 +148,14 @@ static void multipath_send(void *data, const MapPath *path, Send send,
 	attempt->minor = path->minor;
 	/* open() waits while the path's host is in error recovery. */
 	attempt->fd = multipath_open(
-		e, path, multipath_time_us(e->deadline - now_us, send),
+		e, path, multipath_time_us(e->deadline_us - now_us, send),
 		attempt);
 	if (attempt->fd < 0)
 		return;
 	/* A path that does not answer leaves the others their share. */
 	now_us = g_get_monotonic_time();
 	sg_io_send(attempt,
-		   now_us + multipath_time_us(e->deadline - now_us, send));
+		   now_us + multipath_time_us(e->deadline_us - now_us, send));
 	fd_clear(&attempt->fd);
 	multipath_name_path(attempt, path);
 }
@@ -185,8 +185,8 @@ static MultipathdAnswer multipath_tell(void *data, MultipathdVerb verb,
 	Execution *e = data;
 	PrivilegedRequest request = {
 		.action = verb,
-		.timeout = (uint32_t)CLAMP(multipath_left_ms(e) / 2,
-					   TELL_MIN_MS, TELL_MAX_MS),
+		.timeout_ms = (uint32_t)CLAMP(multipath_left_ms(e) / 2,
+					      TELL_MIN_MS, TELL_MAX_MS),
 		.key = key,
 		.aptpl = aptpl,
 	};
@@ -214,9 +214,9 @@ static void multipath_hold_set(void *data, Hold hold)
 	map_record_set_hold(((Execution *)data)->map.uuid, hold);
 }
 
-static void multipath_execute_on(Command *command, int64_t deadline)
+static void multipath_execute_on(Command *command, int64_t deadline_us)
 {
-	Execution e = { .command = command, .deadline = deadline };
+	Execution e = { .command = command, .deadline_us = deadline_us };
 	MultipathWorld world = {
 		.read_map = multipath_read_map,
 		.send = multipath_send,
@@ -230,7 +230,7 @@ static void multipath_execute_on(Command *command, int64_t deadline)
 	multipath_execute(command, &world);
 }
 
-static void multipath_serve(Command *command, int64_t deadline)
+static void multipath_serve(Command *command, int64_t deadline_us)
 {
 	DeviceKind kind = device_kind("/sys", command->block, command->major,
 				      command->minor);
@@ -241,7 +241,7 @@ static void multipath_serve(Command *command, int64_t deadline)
 		command_refuse(command, FAILURE_NOT_SUPPORTED, "%s",
 			       broker_refusal());
 	else
-		multipath_execute_on(command, deadline);
+		multipath_execute_on(command, deadline_us);
 }
 
 const Backend backend_multipath = {

@@ -132,7 +132,7 @@ bool acceptor_start(Acceptor *acceptor, Poller *poller, ThreadPool *pool,
 	acceptor->listener =
 		(Watch) { .fd = listener, .ready = acceptor_ready };
 	acceptor->errors =
-		(RateLimit) { .interval = ERROR_INTERVAL_US, .burst = 1 };
+		(RateLimit) { .interval_us = ERROR_INTERVAL_US, .burst = 1 };
 	acceptor->spare = open_spare();
 	acceptor->listening = poller_add(poller, &acceptor->listener, EPOLLIN);
 	if (!acceptor->listening)

@@ -157,9 +157,9 @@ static void add_sense(Record *record, const Command *command)
 static void add_answer(Record *record, const Command *command)
 {
 	uint8_t status = (uint8_t)command->reply.status;
-	int64_t duration = command->answered - command->arrival;
+	int64_t duration = command->answered_us - command->arrival_us;
 
-	g_assert(command->answered > 0 && duration >= 0);
+	g_assert(command->answered_us > 0 && duration >= 0);
 	g_string_append_printf(record->text, ": %s (0x%02x)",
 			       scsi_status_name(status), status);
 	field(record, "PR_STATUS=%s", scsi_status_name(status));
@@ -211,7 +211,7 @@ static gboolean end_interval(gpointer data)
 static bool audit_admit(AuditLimit *limit, unsigned int burst, LogLevel level)
 {
 	g_assert(thread_is_main());
-	limit->rate.interval = INTERVAL_US;
+	limit->rate.interval_us = INTERVAL_US;
 	limit->rate.burst = burst;
 	if (!log_wants(level))
 		return false;

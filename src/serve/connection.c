@@ -29,9 +29,9 @@
 struct Connection {
 	Watch watch; /* must be first */
 	ConnectionHost *host;
-	Channel channel;  /* while there is a job, its threads may have it */
-	Job *job;         /* the worker's; to be abandoned if we go */
-	int64_t answered; /* when it got its last answer */
+	Channel channel;     /* while there is a job, its threads may have it */
+	Job *job;            /* the worker's; to be abandoned if we go */
+	int64_t answered_us; /* when it got its last answer */
 	GList link;
 	bool draining;
 	bool stirred;       /* something was read, written or answered lately */
@@ -102,7 +102,7 @@ static bool is_active(const Connection *connection, const Command *command)
 	ConnectionHost *host = connection->host;
 
 	return connection->channel.proven &&
-	       command->arrival - connection->answered < ACTIVE_US &&
+	       command->arrival_us - connection->answered_us < ACTIVE_US &&
 	       host->has_room_for_threads(host);
 }
 
@@ -206,7 +206,7 @@ void connection_answer(Connection *connection, Command *command)
 	      command->reply.status);
 	g_assert(connection->job && command->connection == connection);
 	connection->job = NULL;
-	connection->answered = command->answered;
+	connection->answered_us = command->answered_us;
 	connection->stirred = true;
 	connection->channel.proven = command->failure == FAILURE_NONE;
 	audit_command(command, &connection->audit);

@@ -205,7 +205,7 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 	ConnectionHost *host = &server->host;
 
 	g_assert(thread_is_main());
-	g_assert(limits->max_clients > 0 && limits->command_timeout > 0);
+	g_assert(limits->max_clients > 0 && limits->command_timeout_us > 0);
 	server->limits = *limits;
 	server->acceptor = (Acceptor) { .admit = server_admit,
 					.data = server,
@@ -216,7 +216,7 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 	host->pool = thread_pool_new(JOB_THREADS_MAX);
 	host->poller = poller;
 	host->worker = worker_new(host->poller, host->pool,
-				  limits->command_timeout, &events, error);
+				  limits->command_timeout_us, &events, error);
 	server->receivers = receivers_for(limits);
 	if (host->worker)
 		worker_limit_receivers(host->worker, server->receivers);
@@ -226,8 +226,8 @@ Server *server_new(Poller *poller, int listener, const ServerLimits *limits,
 		return NULL;
 	}
 	/* A client gets as long for its part as a device for its. */
-	server->turns = g_timeout_add((guint)(limits->command_timeout / 1000),
-				      turn, server);
+	server->turns = g_timeout_add(
+		(guint)(limits->command_timeout_us / 1000), turn, server);
 	return server;
 }
 
@@ -254,8 +254,8 @@ static gboolean drain_turn(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
-		  void *data)
+void server_drain(Server *server, int64_t patience_us,
+		  void (*drained)(void *data), void *data)
 {
 	trace(server_drain, "clients=%u outstanding=%u", server->clients.length,
 	      worker_outstanding(server->host.worker));
@@ -265,8 +265,8 @@ void server_drain(Server *server, int64_t patience, void (*drained)(void *data),
 	worker_hurry_all(server->host.worker);
 	server->drained = drained;
 	server->drained_data = data;
-	server->patience =
-		g_timeout_add((guint)(patience / 1000), end_patience, server);
+	server->patience = g_timeout_add((guint)(patience_us / 1000),
+					 end_patience, server);
 	g_clear_handle_id(&server->turns, g_source_remove);
 	server->quiet = g_timeout_add(QUIET_MS, drain_turn, server);
 	server_assert_invariants(server);

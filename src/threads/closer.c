@@ -110,9 +110,9 @@ unsigned int closer_pending_sockets(void)
 	return atomic_load(&pending_sockets);
 }
 
-void closer_wait(unsigned int milliseconds)
+void closer_wait(unsigned int patience_ms)
 {
 	g_assert(thread_is_main());
-	for (; milliseconds > 0 && closer_pending() > 0; milliseconds--)
+	for (; patience_ms > 0 && closer_pending() > 0; patience_ms--)
 		g_usleep(1000);
 }

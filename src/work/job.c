@@ -32,8 +32,8 @@ static void job_assert_invariants(const Job *job)
 	g_assert(!job->active.set ||
 		 (job->stays && !job->disowned && !job->recalled));
 	/* Each command has a deadline of its own. */
-	g_assert(!command ||
-		 job->deadline == command->arrival + job->host->timeout);
+	g_assert(!command || job->deadline_us == command->arrival_us +
+							 job->host->timeout_us);
 	/* Who was given up gets no reply. */
 	g_assert(!job->disowned || (command && job->socket < 0));
 }
@@ -232,7 +232,7 @@ static bool go_on(Job *job, Command *command, uint64_t key)
 	ThreadLimits limits = limits_of(command);
 
 	job->command = command;
-	job->deadline = command->arrival + job->host->timeout;
+	job->deadline_us = command->arrival_us + job->host->timeout_us;
 	if (command->queue_key == key)
 		return true;
 	if (thread_pool_push(pool, command->queue_key, &limits, &job->task))
@@ -310,7 +310,7 @@ static ThreadWait *end_of_command(Job *job)
 	uint64_t key = command->queue_key;
 
 	if (command->failure || job_is_urgent(job) ||
-	    !listen_to_client(job, key, command->answered))
+	    !listen_to_client(job, key, command->answered_us))
 		job_finish(job);
 	return (ThreadWait *)active_sets_find(&host->active, key);
 }
@@ -324,12 +324,12 @@ static ThreadWait *job_run(Task *task)
 
 	g_assert(!thread_is_main() && !mailbox_is_locked());
 	/* Only the back end's own answer counts. */
-	command->answered = 0;
-	command->backend->execute(command, job->deadline);
+	command->answered_us = 0;
+	command->backend->execute(command, job->deadline_us);
 	/* Before the answer: who has it may count on our reference being gone,
 	 * for instance to remove the device. */
 	fd_clear(&command->fd);
-	g_assert(command->answered > 0);
+	g_assert(command->answered_us > 0);
 	job_lock(job);
 	reply(job);
 	wait = end_of_command(job);
@@ -337,10 +337,10 @@ static ThreadWait *job_run(Task *task)
 	return wait;
 }
 
-void job_host_init(JobHost *host, ThreadPool *pool, int64_t timeout)
+void job_host_init(JobHost *host, ThreadPool *pool, int64_t timeout_us)
 {
 	host->pool = pool;
-	host->timeout = timeout;
+	host->timeout_us = timeout_us;
 	host->receivers_max = JOB_RECEIVERS;
 	pthread_cond_init(&host->unused, NULL);
 	active_sets_init(&host->active, host, wait_in_set);
@@ -371,7 +371,7 @@ Job *job_new(JobHost *host, Command *command, int socket, bool stays)
 	job->connection = command->connection;
 	job->link.data = job;
 	job->command = command;
-	job->deadline = command->arrival + host->timeout;
+	job->deadline_us = command->arrival_us + host->timeout_us;
 	job->socket = socket;
 	job->letter.data = job;
 	return job;
@@ -400,7 +400,7 @@ bool job_cancel(Job *job, int64_t now)
 	bool cancelled;
 
 	job_lock(job);
-	cancelled = job->deadline <= now &&
+	cancelled = job->deadline_us <= now &&
 		    thread_pool_cancel(job->host->pool, &job->task);
 	g_assert(!cancelled ||
 		 (!job->finished && !is_listening(job) && !job->disowned));
@@ -413,7 +413,8 @@ int64_t job_time_left(Job *job, int64_t now)
 	int64_t left;
 
 	job_lock(job);
-	left = is_listening(job) ? job->host->timeout : job->deadline - now;
+	left = is_listening(job) ? job->host->timeout_us
+				 : job->deadline_us - now;
 	job_unlock(job);
 	return MAX(left, 0);
 }
@@ -423,7 +424,7 @@ bool job_disown(Job *job, int64_t now)
 	job_lock(job);
 	wait_for_user(job);
 	job->disowned =
-		!job->finished && !is_listening(job) && job->deadline <= now;
+		!job->finished && !is_listening(job) && job->deadline_us <= now;
 	if (job->disowned)
 		job->socket = -1;
 	job_unlock(job);

@@ -38,14 +38,14 @@ static void worker_assert_invariants(const Worker *worker)
 	g_assert(thread_is_main() && !mailbox_is_locked());
 	g_assert(worker->abandoned <= worker->outstanding.length);
 	g_assert(worker->staying <= worker->outstanding.length);
-	g_assert(!first || (fires >= 0 && fires <= first->due));
+	g_assert(!first || (fires >= 0 && fires <= first->due_us));
 }
 
 static void arm_timer(Worker *worker)
 {
 	const Job *first = g_queue_peek_head(&worker->outstanding);
 
-	g_source_set_ready_time(worker->timer, first ? first->due : -1);
+	g_source_set_ready_time(worker->timer, first ? first->due_us : -1);
 }
 
 /* At the head if before it is none. (GLib has this since 2.62.) */
@@ -65,15 +65,16 @@ static void insert_after(GQueue *queue, GList *before, GList *link)
 
 /* Jobs become due in the order in which they come, but for those that have
  * had another command since. */
-static void enqueue(Worker *worker, Job *job, int64_t due)
+static void enqueue(Worker *worker, Job *job, int64_t due_us)
 {
 	GList *link = worker->outstanding.tail;
 
-	job->due = due;
-	while (link && ((Job *)link->data)->due > due)
+	job->due_us = due_us;
+	while (link && ((Job *)link->data)->due_us > due_us)
 		link = link->prev;
 	insert_after(&worker->outstanding, link, &job->link);
-	g_assert(!job->link.next || ((Job *)job->link.next->data)->due >= due);
+	g_assert(!job->link.next ||
+		 ((Job *)job->link.next->data)->due_us >= due_us);
 }
 
 static gboolean look_at_active(gpointer data)
@@ -100,7 +101,7 @@ static void forget(Worker *worker, Job *job)
 
 static void answer(Worker *worker, Command *command)
 {
-	g_assert(command->answered > 0 && command->fd < 0);
+	g_assert(command->answered_us > 0 && command->fd < 0);
 	worker->events.answered(command, worker->events.data);
 }
 
@@ -193,7 +194,7 @@ static gboolean timer_dispatch(gpointer data)
 
 	collect(worker);
 	while ((job = g_queue_peek_head(&worker->outstanding)) &&
-	       job->due <= (now = g_get_monotonic_time()))
+	       job->due_us <= (now = g_get_monotonic_time()))
 		expire(worker, job, now);
 	arm_timer(worker);
 	worker_assert_invariants(worker);
@@ -208,15 +209,15 @@ static gboolean timer_fire(GSource *source, GSourceFunc callback, gpointer data)
 
 static GSourceFuncs timer_funcs = { .dispatch = timer_fire };
 
-Worker *worker_new(Poller *poller, ThreadPool *pool, int64_t timeout,
+Worker *worker_new(Poller *poller, ThreadPool *pool, int64_t timeout_us,
 		   const WorkerEvents *events, GError **error)
 {
 	Worker *worker = g_new0(Worker, 1);
 	JobHost *host = &worker->host;
 
-	g_assert(thread_is_main() && timeout > 0);
+	g_assert(thread_is_main() && timeout_us > 0);
 	worker->events = *events;
-	job_host_init(host, pool, timeout);
+	job_host_init(host, pool, timeout_us);
 	host->is_urgent = events->is_urgent;
 	host->next = events->next;
 	worker->timer = g_source_new(&timer_funcs, sizeof(GSource));
@@ -260,7 +261,7 @@ Job *worker_submit(Worker *worker, Command *command, int socket, bool stay)
 	if (stay && !worker->look)
 		worker->look =
 			g_timeout_add(ATTENDANCE_MS, look_at_active, worker);
-	enqueue(worker, job, job->deadline);
+	enqueue(worker, job, job->deadline_us);
 	if (g_source_get_ready_time(worker->timer) < 0)
 		arm_timer(worker);
 	worker_assert_invariants(worker);
@@ -303,7 +304,7 @@ Command *worker_abandon(Worker *worker, Job *job)
 void worker_expire_all(Worker *worker)
 {
 	/* When the last of their deadlines has passed. */
-	int64_t end = g_get_monotonic_time() + worker->host.timeout;
+	int64_t end = g_get_monotonic_time() + worker->host.timeout_us;
 	unsigned int count;
 	Job *job;
 

@@ -88,7 +88,7 @@ static void record(const Command *command)
 	pthread_mutex_unlock(&lock);
 }
 
-static void fake_execute(Command *command, int64_t deadline)
+static void fake_execute(Command *command, int64_t deadline_us)
 {
 	g_autofree char *script = g_malloc0(SCRIPT_MAX);
 	uint8_t sense[WIRE_SENSE_SIZE] = { 0 };
@@ -96,7 +96,7 @@ static void fake_execute(Command *command, int64_t deadline)
 	sg_io_hdr_t io = { .dxfer_len = in ? WIRE_DATA_MAX : 0, .sbp = sense };
 	size_t payload = 0;
 
-	(void)deadline;
+	(void)deadline_us;
 	if (pread(command->fd, script, SCRIPT_MAX - 1, 0) < 0)
 		abort();
 	script[strcspn(script, "\n")] = '\0';

@@ -8,7 +8,7 @@
 
 static void test_burst(void)
 {
-	RateLimit limit = { .interval = 100, .burst = 3 };
+	RateLimit limit = { .interval_us = 100, .burst = 3 };
 
 	for (unsigned int i = 0; i < 3; i++)
 		g_assert_true(rate_limit_admit(&limit, 1000 + i));
@@ -30,7 +30,7 @@ static unsigned int admitted(RateLimit *limit, int64_t from, int64_t to)
 
 static void test_next_interval(void)
 {
-	RateLimit limit = { .interval = 100, .burst = 2 };
+	RateLimit limit = { .interval_us = 100, .burst = 2 };
 
 	g_assert_cmpuint(admitted(&limit, 1000, 1100), ==, 2);
 	g_assert_true(rate_limit_admit(&limit, 1100));
@@ -44,7 +44,7 @@ static void test_next_interval(void)
 /* After a long silence there is one burst, not all that were saved up. */
 static void test_silence(void)
 {
-	RateLimit limit = { .interval = 100, .burst = 2 };
+	RateLimit limit = { .interval_us = 100, .burst = 2 };
 
 	g_assert_true(rate_limit_admit(&limit, 1000));
 	g_assert_cmpuint(admitted(&limit, 1000000, 1000100), ==, 2);
@@ -52,7 +52,7 @@ static void test_silence(void)
 
 static void test_counts_add_up(void)
 {
-	RateLimit limit = { .interval = 7, .burst = 2 };
+	RateLimit limit = { .interval_us = 7, .burst = 2 };
 	unsigned int total = admitted(&limit, 1, 1001);
 
 	total += rate_limit_take_suppressed(&limit);

@@ -190,7 +190,7 @@ static void test_next(void)
 	send_request(read_keys);
 	next = next_on_thread(command);
 	g_assert_nonnull(next);
-	g_assert_cmpint(next->arrival, >=, before);
+	g_assert_cmpint(next->arrival_us, >=, before);
 	g_assert_cmpint(next->peer.pid, ==, getpid());
 	g_assert_cmpmem(next->cdb, WIRE_CDB_SIZE, read_keys, WIRE_CDB_SIZE);
 	g_assert_cmpuint(next->sent, ==, 0);

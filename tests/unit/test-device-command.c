@@ -293,7 +293,7 @@ static Command *stuck_command(int fd, Connection *connection)
 	command->pr.type = 5;
 	command->peer = (Peer) { .pid = 17, .uid = 18, .gid = 19, .comm = "q" };
 	command->connection = connection;
-	command->arrival = 123456789;
+	command->arrival_us = 123456789;
 	command->queue_key = 77;
 	command->block = true;
 	command->major = 8;
@@ -319,7 +319,7 @@ static void test_substitute(void)
 	g_assert_cmpint(command->peer.pid, ==, 17);
 	g_assert_cmpstr(command->peer.comm, ==, "q");
 	g_assert_true(command->connection == connection);
-	g_assert_cmpint(command->arrival, ==, 123456789);
+	g_assert_cmpint(command->arrival_us, ==, 123456789);
 	g_assert_cmpuint(command->queue_key, ==, 77);
 	g_assert_true(command->block);
 	g_assert_cmpuint(command->major, ==, 8);
@@ -368,11 +368,11 @@ static void test_answered_when(void)
 	Command *command = command_of(0x5e, 40, -1);
 
 	command_answer(command, SCSI_GOOD, NULL, 0, 40);
-	g_assert_cmpint(command->answered, >=, before);
-	command->answered = 0;
+	g_assert_cmpint(command->answered_us, >=, before);
+	command->answered_us = 0;
 	command_refuse(command, FAILURE_NOT_SENT, "test");
-	g_assert_cmpint(command->answered, >=, before);
-	g_assert_cmpint(command->answered, <=, g_get_monotonic_time());
+	g_assert_cmpint(command->answered_us, >=, before);
+	g_assert_cmpint(command->answered_us, <=, g_get_monotonic_time());
 	command_free(command);
 }
 
@@ -389,7 +389,7 @@ static void test_take_answer(void)
 	g_assert_cmphex(command->reply.status, ==, SCSI_GOOD);
 	g_assert_cmpuint(command->reply.size, ==, 8);
 	g_assert_cmpstr((char *)command->data, ==, "payload");
-	g_assert_cmpint(command->answered, ==, from->answered);
+	g_assert_cmpint(command->answered_us, ==, from->answered_us);
 
 	command_refuse(from, FAILURE_NO_RESOURCES, "after");
 	command_take_answer(command, from);

@@ -22,8 +22,8 @@ static void call(void)
 {
 	autofd map = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	if (request.timeout == 0)
-		request.timeout = LONG;
+	if (request.timeout_ms == 0)
+		request.timeout_ms = LONG;
 	memset(&reply, 0x5a, sizeof(reply));
 	opened = 12345;
 	broker_call(&request, map, &reply, &opened);
@@ -125,7 +125,7 @@ static void test_request(void)
 
 	request = (PrivilegedRequest) {
 		.action = MULTIPATHD_SET_KEY,
-		.timeout = 1000,
+		.timeout_ms = 1000,
 		.key = 5,
 	};
 	call_fake(&fake);
@@ -239,7 +239,7 @@ static void test_stuck(void)
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
 	broker_use(ends[0]);
 	request = (PrivilegedRequest) { .action = PRIVILEGED_OPEN_PATH,
-					.timeout = 1 };
+					.timeout_ms = 1 };
 	call();
 	g_assert_cmpint(reply.error, ==, ETIMEDOUT);
 	g_assert_cmpint(opened, ==, -1);

@@ -244,8 +244,8 @@ static void test_unsound(void)
 		{ .action = MULTIPATHD_SET_KEY, .key = 0 },
 		{ .action = MULTIPATHD_SET_KEY, .key = 1, .aptpl = 2 },
 		{ .action = MULTIPATHD_GET_KEY,
-		  .timeout = PRIVILEGED_TIMEOUT_MAX_MS + 1 },
-		{ .action = MULTIPATHD_GET_KEY, .timeout = UINT32_MAX },
+		  .timeout_ms = PRIVILEGED_TIMEOUT_MAX_MS + 1 },
+		{ .action = MULTIPATHD_GET_KEY, .timeout_ms = UINT32_MAX },
 	};
 	autofd map = -1;
 
@@ -261,7 +261,7 @@ static void test_unsound(void)
 /* Nobody listens; that is an answer. */
 static void test_ask(void)
 {
-	PrivilegedRequest request = { .key = 1, .timeout = 1000 };
+	PrivilegedRequest request = { .key = 1, .timeout_ms = 1000 };
 	autofd map = -1, reader = -1;
 
 	g_setenv("MULTIPATH_SOCKET_NAME", "/nonexistent", TRUE);

@@ -127,13 +127,13 @@ static void stop(Fake *fake)
 	g_clear_pointer(&directory, g_free);
 }
 
-static MultipathdAnswer ask(Fake *fake, MultipathdVerb verb, int timeout)
+static MultipathdAnswer ask(Fake *fake, MultipathdVerb verb, int timeout_ms)
 {
 	MultipathdAnswer answer;
 
 	start(fake);
-	answer =
-		multipathd_ask(verb, "dm-3", 0xabcdef0123456789, true, timeout);
+	answer = multipathd_ask(verb, "dm-3", 0xabcdef0123456789, true,
+				timeout_ms);
 	stop(fake);
 	return answer;
 }

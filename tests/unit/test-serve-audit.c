@@ -39,7 +39,7 @@ static Command *command_of(uint8_t opcode, uint8_t action)
 	g_assert_true(scsi_pr_cdb_get(cdb, &pr));
 	command = command_new(cdb, &pr, -1);
 	command->peer = (Peer) { .pid = 4242, .uid = 107, .comm = "qemu" };
-	command->arrival = clock_now - 1234;
+	command->arrival_us = clock_now - 1234;
 	be64_put(command->data, 0xa11ce);
 	be64_put(command->data + 8, 0xb0b);
 	return command;
@@ -56,7 +56,7 @@ static Command *answered(uint8_t opcode, uint8_t action, uint8_t status)
 	Command *command = command_of(opcode, action);
 
 	command_answer(command, status, NULL, 0, 0);
-	command->answered = clock_now;
+	command->answered_us = clock_now;
 	return command;
 }
 

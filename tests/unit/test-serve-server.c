@@ -67,7 +67,8 @@ static void start(unsigned int max_clients)
 {
 	ServerLimits limits = { .max_clients = max_clients,
 				.descriptors = 10000,
-				.command_timeout = (int64_t)60 * 1000 * 1000 };
+				.command_timeout_us =
+					(int64_t)60 * 1000 * 1000 };
 	g_autoptr(GError) error = NULL;
 
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);

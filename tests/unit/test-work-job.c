@@ -78,7 +78,7 @@ static ChannelNews next(Connection *connection, Command *command, bool wait,
 	if (!following)
 		return CHANNEL_OTHER;
 	of->taken++;
-	following->arrival += g_get_monotonic_time();
+	following->arrival_us += g_get_monotonic_time();
 	*ret_command = following;
 	return CHANNEL_COMMAND;
 }
@@ -103,24 +103,24 @@ static void on_returned_late(Command *command, void *data)
 	late++;
 }
 
-static void execute_prompt(Command *command, int64_t deadline)
+static void execute_prompt(Command *command, int64_t deadline_us)
 {
-	g_assert_cmpint(deadline, ==, command->arrival + TIMEOUT_US);
+	g_assert_cmpint(deadline_us, ==, command->arrival_us + TIMEOUT_US);
 	atomic_fetch_add(&executed, 1);
 	command_answer(command, SCSI_GOOD, NULL, 0, 8);
 }
 
-static void execute_stuck(Command *command, int64_t deadline)
+static void execute_stuck(Command *command, int64_t deadline_us)
 {
-	(void)deadline;
+	(void)deadline_us;
 	atomic_fetch_add(&executed, 1);
 	wait_for(&gate);
 	command_answer(command, SCSI_GOOD, NULL, 0, 8);
 }
 
-static void execute_refusing(Command *command, int64_t deadline)
+static void execute_refusing(Command *command, int64_t deadline_us)
 {
-	(void)deadline;
+	(void)deadline_us;
 	atomic_fetch_add(&executed, 1);
 	command_refuse(command, FAILURE_NO_SCSI_DEVICE, "it is none");
 }
@@ -197,7 +197,7 @@ static Job *submit(Command *command, bool stay)
 {
 	Job *job;
 
-	command->arrival += g_get_monotonic_time();
+	command->arrival_us += g_get_monotonic_time();
 	job = worker_submit(worker, command, client.ours, stay);
 	g_assert_nonnull(job);
 	return job;
@@ -213,7 +213,7 @@ static void submit_stuck(void)
 {
 	Command *command = command_of(&stuck, 1);
 
-	command->arrival = g_get_monotonic_time();
+	command->arrival_us = g_get_monotonic_time();
 	g_assert_nonnull(worker_submit(worker, command, -1, false));
 }
 
@@ -400,7 +400,7 @@ static void test_deadline_listening(void)
 	start(8);
 	client.gate = &listen_gate;
 	client.next[0] = command_of(&prompt, 1);
-	command->arrival = SOON_US - TIMEOUT_US;
+	command->arrival_us = SOON_US - TIMEOUT_US;
 	submit(command, true);
 	wait_until(atomic_load(&client.listened) == 1);
 	g_usleep(2 * SOON_US);
@@ -418,7 +418,7 @@ static void test_deadline_next(void)
 {
 	start(8);
 	client.next[0] = command_of(&stuck, 1);
-	client.next[0]->arrival = SOON_US - TIMEOUT_US;
+	client.next[0]->arrival_us = SOON_US - TIMEOUT_US;
 	submit_one(&prompt);
 	/* The loop has seen nothing yet: the timer is the first command's. */
 	wait_until(atomic_load(&executed) == 2);
@@ -445,9 +445,9 @@ static void test_deadline_later(void)
 		submit_stuck();
 	wait_until(atomic_load(&executed) == THREADS);
 	queued = submit_one(&stuck);
-	g_assert_false(job_disown(executing, executing->deadline - 1));
-	g_assert_false(job_cancel(queued, queued->deadline - 1));
-	g_assert_true(job_cancel(queued, queued->deadline));
+	g_assert_false(job_disown(executing, executing->deadline_us - 1));
+	g_assert_false(job_cancel(queued, queued->deadline_us - 1));
+	g_assert_true(job_cancel(queued, queued->deadline_us));
 	g_assert_true(job_start(queued));
 	let_go(THREADS + 1);
 	run_until(worker_outstanding(worker) == 0);
@@ -464,9 +464,9 @@ static void test_deadline_moves(void)
 	Command *command = command_of(&prompt, 1);
 
 	start(8);
-	command->arrival = SOON_US - TIMEOUT_US;
+	command->arrival_us = SOON_US - TIMEOUT_US;
 	client.next[0] = command_of(&stuck, 1);
-	client.next[0]->arrival = 10 * SOON_US - TIMEOUT_US;
+	client.next[0]->arrival_us = 10 * SOON_US - TIMEOUT_US;
 	client.gate = &listen_gate;
 	submit(command, true);
 	wait_until(atomic_load(&client.listened));
@@ -589,7 +589,7 @@ static Job *crowd_submit(Client *one)
 	Job *job;
 
 	command->connection = (Connection *)one;
-	command->arrival = g_get_monotonic_time();
+	command->arrival_us = g_get_monotonic_time();
 	job = worker_submit(worker, command, one->ours, true);
 	g_assert_nonnull(job);
 	return job;
@@ -609,7 +609,7 @@ static void crowd_take_back(void)
 		return;
 	}
 	one->taken++;
-	following->arrival = g_get_monotonic_time();
+	following->arrival_us = g_get_monotonic_time();
 	g_assert_nonnull(worker_submit(worker, following, one->ours, true));
 }
 

@@ -106,15 +106,15 @@ static void test_deadlines_in_turn(void)
 	start(8);
 	for (unsigned int i = 0; i < 3; i++) {
 		commands[i] = urgent_command_of(&stuck, i, NULL);
-		commands[i]->arrival += i * SOON_US;
-		deadlines[i] = commands[i]->arrival + TIMEOUT_US;
+		commands[i]->arrival_us += i * SOON_US;
+		deadlines[i] = commands[i]->arrival_us + TIMEOUT_US;
 		submit(commands[i]);
 	}
 	wait_executed(3);
 	for (unsigned int i = 0; i < 3; i++) {
 		Command *command = next_answer();
 
-		g_assert_cmpint(command->arrival + TIMEOUT_US, ==,
+		g_assert_cmpint(command->arrival_us + TIMEOUT_US, ==,
 				deadlines[i]);
 		g_assert_cmpint(g_get_monotonic_time(), >=, deadlines[i]);
 		command_free(command);
@@ -277,9 +277,9 @@ static void test_expire_all_answered(void)
 
 static sem_t other_gate;
 
-static void execute_held(Command *command, int64_t deadline)
+static void execute_held(Command *command, int64_t deadline_us)
 {
-	(void)deadline;
+	(void)deadline_us;
 	atomic_fetch_add(&executed, 1);
 	while (sem_wait(&other_gate) < 0)
 		;

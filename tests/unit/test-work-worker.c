@@ -15,7 +15,7 @@ static void test_answer(void)
 	start(8);
 	command = command_of(&prompt, 1, &witness);
 	connection = command->connection;
-	arrival = command->arrival;
+	arrival = command->arrival_us;
 	submit(command);
 	g_assert_cmpuint(worker_outstanding(worker), ==, 1);
 	g_assert_true(next_answer() == command);
@@ -145,9 +145,9 @@ static void test_free_executing(void)
 	close(witness);
 }
 
-static void execute_briefly(Command *command, int64_t deadline)
+static void execute_briefly(Command *command, int64_t deadline_us)
 {
-	(void)deadline;
+	(void)deadline_us;
 	if (command->queue_key % 2)
 		g_usleep(command->queue_key * 20);
 	command_answer(command, SCSI_GOOD, NULL, 0, 8);
@@ -190,7 +190,7 @@ static void test_stress(void)
 		Job *job;
 		unsigned int before;
 
-		command->arrival -= TIMEOUT_US - 500;
+		command->arrival_us -= TIMEOUT_US - 500;
 		job = submit(command);
 		if (i % 11 == 0) {
 			before = worker_outstanding(worker);

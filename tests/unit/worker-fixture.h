@@ -64,9 +64,9 @@ static inline void on_returned_late(Command *command, void *data)
 	late++;
 }
 
-static inline void execute_prompt(Command *command, int64_t deadline)
+static inline void execute_prompt(Command *command, int64_t deadline_us)
 {
-	atomic_store(&seen_deadline, deadline);
+	atomic_store(&seen_deadline, deadline_us);
 	if (pthread_equal(pthread_self(), main_thread))
 		atomic_store(&on_main_thread, true);
 	command->data[0] = 0x42;
@@ -78,9 +78,9 @@ static const Backend prompt = { .name = "prompt",
 				.threads = THREADS,
 				.execute = execute_prompt };
 
-static inline void execute_stuck(Command *command, int64_t deadline)
+static inline void execute_stuck(Command *command, int64_t deadline_us)
 {
-	(void)deadline;
+	(void)deadline_us;
 	atomic_fetch_add(&executed, 1);
 	while (sem_wait(&gate) < 0)
 		;
@@ -155,7 +155,7 @@ static inline Command *command_of(const Backend *backend, uint64_t key,
 
 	g_assert_true(scsi_pr_cdb_get(cdb, &pr));
 	command = command_new(cdb, &pr, descriptor_new(&witness));
-	command->arrival = g_get_monotonic_time();
+	command->arrival_us = g_get_monotonic_time();
 	command->backend = backend;
 	command->queue_key = key;
 	command->connection = (Connection *)command->cdb; /* anything */
@@ -172,7 +172,7 @@ static inline Command *urgent_command_of(const Backend *backend, uint64_t key,
 {
 	Command *command = command_of(backend, key, ret_witness);
 
-	command->arrival -= TIMEOUT_US - SOON_US;
+	command->arrival_us -= TIMEOUT_US - SOON_US;
 	return command;
 }
 

@@ -21,8 +21,8 @@
 /* Native byte order: both ends are one program. */
 typedef struct PrivilegedRequest {
 	uint32_t action;
-	uint32_t timeout;      /* milliseconds, for multipathd's answer; of
-				  OPEN_PATH only the broker's caller keeps it */
+	uint32_t timeout_ms;   /* milliseconds, for multipathd's answer; of
+			       OPEN_PATH only the broker's caller keeps it */
 	uint32_t major, minor; /* OPEN_PATH: which path */
 	uint64_t key;          /* SET_KEY; not 0 */
 	uint32_t aptpl;        /* SET_KEY; 0 or 1 */

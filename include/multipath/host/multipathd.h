@@ -50,12 +50,12 @@ MultipathdAnswer multipathd_parse(MultipathdVerb verb, const char *text,
 				  size_t size);
 
 /* Asks about the map of this name ("dm-3"). `key` and `aptpl` are SET_KEY's.
- * Waits at most `timeout` milliseconds. Any thread. */
+ * Waits at most `timeout_ms` milliseconds. Any thread. */
 MultipathdAnswer multipathd_ask(MultipathdVerb verb, const char *map,
-				uint64_t key, bool aptpl, int timeout);
+				uint64_t key, bool aptpl, int timeout_ms);
 
 /* What it goes by, in the form of multipath.conf; *ret_text is the caller's.
  * Any user may ask. Waits as multipathd_ask() does. */
-MultipathdResult multipathd_configuration(int timeout, char **ret_text);
+MultipathdResult multipathd_configuration(int timeout_ms, char **ret_text);
 
 #endif

@@ -163,12 +163,12 @@ static bool broker_reply_is_sound(const PrivilegedRequest *request,
 	       (!opened || is_path(fds[0], request));
 }
 
-static bool await_reply(int socket, int milliseconds)
+static bool await_reply(int socket, int patience_ms)
 {
 	struct pollfd waiting = { .fd = socket, .events = POLLIN };
 
 	/* The threads that come here have all signals blocked. */
-	return poll(&waiting, 1, milliseconds) > 0;
+	return poll(&waiting, 1, patience_ms) > 0;
 }
 
 static void broker_receive(const PrivilegedRequest *request, int socket,
@@ -178,7 +178,7 @@ static void broker_receive(const PrivilegedRequest *request, int socket,
 	size_t n_fds;
 	PacketResult result;
 
-	if (!await_reply(socket, (int)request->timeout + GRACE_MS)) {
+	if (!await_reply(socket, (int)request->timeout_ms + GRACE_MS)) {
 		*reply = (PrivilegedReply) { .error = ETIMEDOUT };
 		return;
 	}

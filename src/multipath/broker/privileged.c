@@ -21,7 +21,7 @@ static bool privileged_is_sound(const PrivilegedRequest *request)
 {
 	return (request->action < MULTIPATHD_VERB_COUNT ||
 		request->action == PRIVILEGED_OPEN_PATH) &&
-	       request->timeout <= PRIVILEGED_TIMEOUT_MAX_MS &&
+	       request->timeout_ms <= PRIVILEGED_TIMEOUT_MAX_MS &&
 	       request->aptpl <= 1 && request->zero == 0 &&
 	       (request->action != MULTIPATHD_SET_KEY || request->key != 0);
 }
@@ -88,7 +88,7 @@ static void ask(const PrivilegedRequest *request, const Map *map,
 {
 	MultipathdAnswer answer = multipathd_ask(
 		(MultipathdVerb)request->action, map->name, request->key,
-		request->aptpl, (int)request->timeout);
+		request->aptpl, (int)request->timeout_ms);
 
 	reply->result = answer.result;
 	reply->key = answer.key;

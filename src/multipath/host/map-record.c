@@ -28,7 +28,7 @@ static Record *record_of(const char *uuid)
 	record = g_hash_table_lookup(records, uuid);
 	if (!record) {
 		record = g_new0(Record, 1);
-		record->warnings = (RateLimit) { .interval = INTERVAL_US,
+		record->warnings = (RateLimit) { .interval_us = INTERVAL_US,
 						 .burst = WARNINGS };
 		g_hash_table_insert(records, g_strdup(uuid), record);
 	}

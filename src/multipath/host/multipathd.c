@@ -36,9 +36,9 @@ static const char *const default_sockets[] = {
  * the protocol's. */
 typedef size_t Length;
 
-static int milliseconds_left(int64_t deadline)
+static int milliseconds_left(int64_t deadline_us)
 {
-	int64_t left = (deadline - g_get_monotonic_time() + 999) / 1000;
+	int64_t left = (deadline_us - g_get_monotonic_time() + 999) / 1000;
 
 	return (int)CLAMP(left, 0, G_MAXINT);
 }
@@ -66,14 +66,15 @@ static bool is_trusted(int socket)
 }
 
 static MultipathdResult multipathd_connect_to(const char *name,
-					      int64_t deadline, int *ret_socket)
+					      int64_t deadline_us,
+					      int *ret_socket)
 {
 	UnixAddress address;
 	autofd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || !unix_address_of_name(name, &address))
 		return MULTIPATHD_ABSENT;
-	if (!unix_socket_connect(fd, &address, deadline))
+	if (!unix_socket_connect(fd, &address, deadline_us))
 		return connect_result();
 	if (!is_trusted(fd))
 		return MULTIPATHD_ABSENT;
@@ -81,25 +82,25 @@ static MultipathdResult multipathd_connect_to(const char *name,
 	return MULTIPATHD_OK;
 }
 
-static MultipathdResult connect_any(int64_t deadline, int *ret_socket)
+static MultipathdResult connect_any(int64_t deadline_us, int *ret_socket)
 {
 	const char *name = getenv("MULTIPATH_SOCKET_NAME");
 	MultipathdResult result = MULTIPATHD_ABSENT;
 
 	if (name)
-		return multipathd_connect_to(name, deadline, ret_socket);
+		return multipathd_connect_to(name, deadline_us, ret_socket);
 	for (size_t i = 0;
 	     i < G_N_ELEMENTS(default_sockets) && result == MULTIPATHD_ABSENT;
 	     i++)
-		result = multipathd_connect_to(default_sockets[i], deadline,
+		result = multipathd_connect_to(default_sockets[i], deadline_us,
 					       ret_socket);
 	return result;
 }
 
-static bool wait_for(int socket, short event, int64_t deadline)
+static bool wait_for(int socket, short event, int64_t deadline_us)
 {
 	struct pollfd waiting = { .fd = socket, .events = event };
-	int left = milliseconds_left(deadline);
+	int left = milliseconds_left(deadline_us);
 
 	return left > 0 && (poll(&waiting, 1, left) >= 0 || errno == EINTR);
 }
@@ -107,7 +108,7 @@ static bool wait_for(int socket, short event, int64_t deadline)
 /* `event` tells the direction. False: not whole by the deadline, or the other
  * side has gone. */
 static bool transfer(int socket, void *bytes, size_t size, short event,
-		     int64_t deadline)
+		     int64_t deadline_us)
 {
 	char *next = bytes;
 	ssize_t n;
@@ -120,7 +121,7 @@ static bool transfer(int socket, void *bytes, size_t size, short event,
 			next += n;
 			size -= (size_t)n;
 		} else if (n == 0 || (errno != EAGAIN && errno != EINTR) ||
-			   !wait_for(socket, event, deadline)) {
+			   !wait_for(socket, event, deadline_us)) {
 			return false;
 		}
 	}
@@ -213,64 +214,66 @@ MultipathdAnswer multipathd_parse(MultipathdVerb verb, const char *text,
 }
 
 static MultipathdResult send_text(int socket, const char *text,
-				  int64_t deadline)
+				  int64_t deadline_us)
 {
 	g_autoptr(GByteArray) message = g_byte_array_new();
 	Length length = strlen(text) + 1;
 
 	g_byte_array_append(message, (const uint8_t *)&length, sizeof(length));
 	g_byte_array_append(message, (const uint8_t *)text, (guint)length);
-	return transfer(socket, message->data, message->len, POLLOUT, deadline)
+	return transfer(socket, message->data, message->len, POLLOUT,
+			deadline_us)
 		       ? MULTIPATHD_OK
 		       : MULTIPATHD_SILENT;
 }
 
 static MultipathdResult receive_text(int socket, size_t max, GByteArray *reply,
-				     int64_t deadline)
+				     int64_t deadline_us)
 {
 	Length length;
 
-	if (!transfer(socket, &length, sizeof(length), POLLIN, deadline))
+	if (!transfer(socket, &length, sizeof(length), POLLIN, deadline_us))
 		return MULTIPATHD_SILENT;
 	if (length > max)
 		return MULTIPATHD_FAILED;
 	g_byte_array_set_size(reply, (guint)length);
-	return transfer(socket, reply->data, length, POLLIN, deadline)
+	return transfer(socket, reply->data, length, POLLIN, deadline_us)
 		       ? MULTIPATHD_OK
 		       : MULTIPATHD_SILENT;
 }
 
 /* OK: `reply` is what it said, of at most `max` bytes. */
-static MultipathdResult converse(const char *text, int timeout, size_t max,
+static MultipathdResult converse(const char *text, int timeout_ms, size_t max,
 				 GByteArray *reply)
 {
-	int64_t deadline = g_get_monotonic_time() + (int64_t)timeout * 1000;
+	int64_t deadline_us =
+		g_get_monotonic_time() + (int64_t)timeout_ms * 1000;
 	autofd socket = -1;
-	MultipathdResult result = connect_any(deadline, &socket);
+	MultipathdResult result = connect_any(deadline_us, &socket);
 
 	if (result == MULTIPATHD_OK)
-		result = send_text(socket, text, deadline);
+		result = send_text(socket, text, deadline_us);
 	return result == MULTIPATHD_OK
-		       ? receive_text(socket, max, reply, deadline)
+		       ? receive_text(socket, max, reply, deadline_us)
 		       : result;
 }
 
 MultipathdAnswer multipathd_ask(MultipathdVerb verb, const char *map,
-				uint64_t key, bool aptpl, int timeout)
+				uint64_t key, bool aptpl, int timeout_ms)
 {
 	g_autofree char *text = request_text(verb, map, key, aptpl);
 	g_autoptr(GByteArray) reply = g_byte_array_new();
-	MultipathdResult result = converse(text, timeout, REPLY_MAX, reply);
+	MultipathdResult result = converse(text, timeout_ms, REPLY_MAX, reply);
 
 	if (result != MULTIPATHD_OK)
 		return (MultipathdAnswer) { result };
 	return multipathd_parse(verb, (const char *)reply->data, reply->len);
 }
 
-MultipathdResult multipathd_configuration(int timeout, char **ret_text)
+MultipathdResult multipathd_configuration(int timeout_ms, char **ret_text)
 {
 	g_autoptr(GByteArray) reply = g_byte_array_new();
-	MultipathdResult result = converse("show config local", timeout,
+	MultipathdResult result = converse("show config local", timeout_ms,
 					   CONFIGURATION_MAX, reply);
 
 	if (result != MULTIPATHD_OK)
