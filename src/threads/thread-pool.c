@@ -309,6 +309,8 @@ static void work_for_queue(ThreadPool *pool, ThreadQueue *queue)
 			queue->wait = wait;
 		task = wait ? wait_for_task(pool, queue) : NULL;
 	} while (task);
+	/* Whoever runs the next task may be long in coming back. */
+	queue->wanted |= wait && queue->tasks.length > 0 && queue->waiting == 0;
 	thread_count_down(&queue->running);
 	thread_count_down(&pool->busy);
 	thread_queue_update(pool, queue);

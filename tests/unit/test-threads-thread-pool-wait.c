@@ -252,6 +252,36 @@ static void test_others_are_seen_to(void)
 	end();
 }
 
+/* Nor does a task that was pushed keep it from that. */
+static void test_others_are_seen_to_with_tasks(void)
+{
+	Step step, busy, elsewhere;
+	sem_t gate, busy_gate, elsewhere_gate;
+
+	start(2);
+	g_assert_no_errno(sem_init(&gate, 0, 0));
+	g_assert_no_errno(sem_init(&busy_gate, 0, 0));
+	g_assert_no_errno(sem_init(&elsewhere_gate, 0, 0));
+	step = step_of(&gate);
+	busy = step_of(&busy_gate);
+	elsewhere = step_of(&elsewhere_gate);
+	busy.place = elsewhere.place = NULL;
+	push(1, &step);
+	push(2, &elsewhere);
+	wait_until(atomic_load(&step.started) &&
+		   atomic_load(&elsewhere.started));
+	push(1, &busy);
+	open_gate(&gate, 1);
+	wait_until(atomic_load(&busy.started) == 1);
+	open_gate(&elsewhere_gate, 1);
+	wait_entered(1);
+	g_assert_cmpuint(atomic_load(&busy.ended), ==, 0);
+	open_gate(&busy_gate, 1);
+	wait_ended(&busy, 1);
+	wait_ended(&elsewhere, 1);
+	end();
+}
+
 /* At the ceiling a thread does not wait while another queue needs it. */
 static void test_needed_elsewhere(void)
 {
@@ -297,6 +327,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/wait/place-is-free", test_place_is_free);
 	g_test_add_func("/wait/queue-is-full", test_queue_is_full);
 	g_test_add_func("/wait/others-are-seen-to", test_others_are_seen_to);
+	g_test_add_func("/wait/others-are-seen-to/with-tasks",
+			test_others_are_seen_to_with_tasks);
 	g_test_add_func("/wait/needed-elsewhere", test_needed_elsewhere);
 	g_test_add_func("/wait/awaited", test_awaited);
 	return g_test_run();
