@@ -69,8 +69,8 @@ bool active_sets_deinit(ActiveSets *sets);
 /* The device's set, if it has members; else NULL. */
 ActiveSet *active_sets_find(const ActiveSets *sets, uint64_t key);
 
-/* Puts a client into its device's set, silent since then. NULL: no set is to be
- * had. */
+/* Puts a client into its device's set, silent since then; threads that wait in
+ * it watch that one, too. NULL: no set is to be had. */
 ActiveSet *active_sets_join(ActiveSets *sets, uint64_t key,
 			    ActiveMember *member, int socket, int64_t since);
 

@@ -94,6 +94,9 @@ ActiveSet *active_sets_join(ActiveSets *sets, uint64_t key,
 	if ((guint)socket >= sets->members->len)
 		g_ptr_array_set_size(sets->members, socket + 1);
 	sets->members->pdata[socket] = member;
+	/* Nobody else may come to do so before these have waited in vain. */
+	if (set->inside > 0)
+		active_set_arm(set);
 	return set;
 }
 

@@ -96,6 +96,21 @@ static void test_join_and_leave(void)
 	end();
 }
 
+/* Threads that wait already see who joins. */
+static void test_join_while_polled(void)
+{
+	ActiveSet *set;
+
+	start();
+	set = join(1, 0);
+	set->inside = 1;
+	join(1, 1);
+	send_byte(1);
+	g_assert_cmpint(active_set_poll(set), ==, clients[1].ours);
+	set->inside = 0;
+	end();
+}
+
 /* One event for one thread; then it is not watched until it is armed again. */
 static void test_poll(void)
 {
@@ -203,6 +218,8 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/active-set/join-and-leave", test_join_and_leave);
+	g_test_add_func("/active-set/join-while-polled",
+			test_join_while_polled);
 	g_test_add_func("/active-set/poll", test_poll);
 	g_test_add_func("/active-set/left", test_left);
 	g_test_add_func("/active-set/gone", test_gone);
