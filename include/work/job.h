@@ -79,8 +79,10 @@ typedef struct Job {
 void job_host_init(JobHost *host, ThreadPool *pool, int64_t timeout_us);
 
 /* To be called at intervals: the main loop gets the active clients of devices
- * all of whose threads have been busy for a whole interval. */
-void job_give_back_unattended(JobHost *host);
+ * all of whose threads have been busy for a whole interval, and those that have
+ * been in their set since then, whether they are silent or the threads only get
+ * to others. */
+void job_give_back_unattended(JobHost *host, int64_t since);
 
 /* All that follows: main loop. Takes the command, borrows the socket. */
 Job *job_new(JobHost *host, Command *command, int socket, bool stays);

@@ -91,13 +91,13 @@ void worker_expire_all(Worker *worker);
 /* Jobs, disowned ones not counted. */
 unsigned int worker_outstanding(const Worker *worker);
 
-/* Those among them whose client has gone. */
+/* Those among them whose client has gone. Any thread. */
 unsigned int worker_abandoned(const Worker *worker);
 
 /* Those among them whose clients are active. */
 unsigned int worker_staying(const Worker *worker);
 
-/* Disowned commands that the kernel has not given back. */
+/* Disowned commands that the kernel has not given back. Any thread. */
 unsigned int worker_disowned(const Worker *worker);
 
 #endif

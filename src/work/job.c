@@ -346,14 +346,15 @@ void job_host_init(JobHost *host, ThreadPool *pool, int64_t timeout_us)
 	active_sets_init(&host->active, host, wait_in_set);
 }
 
-void job_give_back_unattended(JobHost *host)
+void job_give_back_unattended(JobHost *host, int64_t since)
 {
 	mailbox_lock(&host->mailbox);
 	for (guint i = 0; i < host->active.sets->len; i++) {
 		ActiveSet *set = host->active.sets->pdata[i];
 
-		if (!set->attended && set->inside == 0)
-			give_back_silent(set, INT64_MAX);
+		give_back_silent(set, set->attended || set->inside > 0
+					      ? since
+					      : INT64_MAX);
 		set->attended = false;
 	}
 	mailbox_unlock(&host->mailbox);

@@ -6,15 +6,17 @@
  */
 #include "work/worker.h"
 
+#include <stdatomic.h>
+
 #include "base/error.h"
 #include "base/thread.h"
 #include "threads/closer.h"
 #include "work/job.h"
 
-/* How long the threads of a device may be busy before its active clients go
- * back to the main loop, which sees to their deadlines; at most twice this, in
- * milliseconds. */
-#define ATTENDANCE_MS 100
+/* How long the threads of a device may be busy, or busy with other clients,
+ * before an active client goes back to the main loop, which sees to its
+ * deadline; at most twice this, in milliseconds. */
+#define ATTENDANCE_MS ((int64_t)100)
 
 struct Worker {
 	JobHost host;
@@ -22,10 +24,10 @@ struct Worker {
 	GQueue outstanding; /* of Job.link, in the order in which they are due
 			     */
 	GSource *timer;     /* fires at, or before, the first of them */
-	unsigned int abandoned;
 	unsigned int staying;
 	guint look; /* a timer, while clients are active */
-	unsigned int disowned;
+	/* Only the main loop changes them. */
+	atomic_uint abandoned, disowned;
 };
 
 /* What holds between two calls: the timer is not late, and each count is one of
@@ -82,7 +84,9 @@ static gboolean look_at_active(gpointer data)
 	Worker *worker = data;
 
 	if (worker->staying > 0) {
-		job_give_back_unattended(&worker->host);
+		job_give_back_unattended(&worker->host,
+					 g_get_monotonic_time() -
+						 ATTENDANCE_MS * 1000);
 		return G_SOURCE_CONTINUE;
 	}
 	worker->look = 0;

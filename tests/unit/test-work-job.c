@@ -685,6 +685,29 @@ static void test_unattended(void)
 	crowd_end(1);
 }
 
+/* A client whose events never end keeps the only thread from seeing that
+ * another one is silent. */
+static void test_overlooked(void)
+{
+	start(1);
+	crowd_start(0);
+	crowd[0].silences = G_MAXUINT;
+	g_assert_cmpint(send(crowd[0].theirs, "x", 1, 0), ==, 1);
+	crowd_submit(&crowd[0]);
+	wait_until(atomic_load(&crowd[0].listened) > 1);
+	crowd_submit(&crowd[1]);
+	run_until(answered.length == 1);
+	free_next_answer();
+	worker_hurry_all(worker);
+	run_until(silent == 1);
+	for (Client *one = crowd + 2; one < crowd + CROWD; one++)
+		crowd_submit(one);
+	run_until(answered.length == CROWD - 2);
+	while (answered.length > 0)
+		command_free(g_queue_pop_head(&answered));
+	crowd_end(1);
+}
+
 /* At the end the main loop gets all of them at once. */
 static void test_hurry_active(void)
 {
@@ -750,6 +773,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/job/crowd/served", test_crowd);
 	g_test_add_func("/job/crowd/one-reader", test_crowd_one_reader);
 	g_test_add_func("/job/crowd/unattended", test_unattended);
+	g_test_add_func("/job/crowd/overlooked", test_overlooked);
 	g_test_add_func("/job/crowd/hurried", test_hurry_active);
 	g_test_add_func("/job/crowd/abandoned", test_abandon_active);
 	return g_test_run();
