@@ -205,7 +205,7 @@ clean:
 
 $(BUILD)/bench/bench-client: tests/bench/bench-client.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CLIENT_LIBS)
+	$(call say,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CLIENT_LIBS) -pthread
 
 .PHONY: bench
 # The benchmark's status is what counts, not tee's.

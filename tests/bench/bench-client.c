@@ -1,35 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The load of the benchmark: READ KEYS, as fast as the answers come, over one
- * or many connections to a helper, or by SG_IO itself for comparison. One
- * thread, so that with one processor the helper has the rest of it.
+ * The load of the benchmark: clients of a helper that send one command after
+ * the other, or SG_IO itself for comparison.
  *
  *   bench-client sgio DEVICE SECONDS
- *   bench-client socket PATH DEVICE CONNECTIONS SECONDS
+ *   bench-client load PATH HOW COMMAND CLIENTS SECONDS DEVICE...
+ *   bench-client quiet PATH SECONDS DEVICE
  *   bench-client hang PATH DEVICE CONNECTIONS
  *   bench-client bare PATH
  *
- * "socket" opens CONNECTIONS and sends on all of them. "hang" sends one
- * command on each and waits for the end of standard input, not for answers.
- * "bare" is the other end: the least that a helper can do for a READ KEYS, one
- * client after the other, with no check of anything; the limit.
+ * "load" has CLIENTS that know nothing of each other, as the QEMUs of a host
+ * do: HOW is "threads" or "processes"; each sends a command with a blocking
+ * call and waits for its answer with another. COMMAND is "in", READ KEYS, or
+ * "out", a RESERVE and a RELEASE in turn. They use the devices in turn. "quiet"
+ * has two clients: one sends as fast as it can, and only the other counts,
+ * which sends a command every 20 ms.
+ *
+ * "hang" sends one command on each connection and waits for the end of standard
+ * input, not for answers. "bare" is the other end: the least that a helper can
+ * do for a READ KEYS, with a thread for each client and no check of anything;
+ * the limit.
+ *
  * The result is one line: operations, seconds, p50, p99 and longest latency in
- * microseconds; requests that are still without an answer at the end count
- * with the time that they have waited.
+ * microseconds; a request that has no answer at the end counts with the time
+ * that it has waited.
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <poll.h>
+#include <pthread.h>
 #include <scsi/sg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,24 +49,52 @@
 #include "scsi/scsi.h"
 #include "scsi/wire.h"
 
-#define ALLOCATION_LENGTH 256
-#define LATENCIES_MAX     4000000
+/* As sg_persist asks. */
+#define ALLOCATION_LENGTH WIRE_DATA_MAX
+
+/* Of all clients together. */
+#define LATENCIES_MAX 4000000
+#define CLIENTS_MAX   256
+
+#define KEY               0x42
+#define PARAMETERS_SIZE   24
+#define QUIET_INTERVAL_MS 20
 
 static const uint8_t read_keys[WIRE_CDB_SIZE] = {
 	SCSI_PERSISTENT_RESERVE_IN, [7] = ALLOCATION_LENGTH >> 8,
 	[8] = ALLOCATION_LENGTH & 0xff
 };
 
+static const uint8_t register_key[WIRE_CDB_SIZE] = {
+	SCSI_PERSISTENT_RESERVE_OUT,
+	SCSI_PR_OUT_REGISTER_AND_IGNORE_EXISTING_KEY, [8] = PARAMETERS_SIZE
+};
+static const uint8_t reserve[WIRE_CDB_SIZE] = { SCSI_PERSISTENT_RESERVE_OUT,
+						SCSI_PR_OUT_RESERVE,
+						5, [8] = PARAMETERS_SIZE };
+static const uint8_t release[WIRE_CDB_SIZE] = { SCSI_PERSISTENT_RESERVE_OUT,
+						SCSI_PR_OUT_RELEASE,
+						5, [8] = PARAMETERS_SIZE };
+
+/* One client. */
 typedef struct Client {
 	int socket;
 	int device;
-	int64_t sent; /* nanoseconds */
-	size_t received;
-	uint8_t reply[WIRE_REPLY_SIZE + WIRE_DATA_MAX];
+	bool counts; /* its latencies do */
+	bool sends_out;
+	int interval_ms; /* between its commands */
+	uint8_t data[WIRE_DATA_MAX];
 } Client;
 
-static uint32_t *latencies; /* nanoseconds; up to 4 seconds */
-static size_t count;
+/* What all clients share, processes too. */
+typedef struct Load {
+	pthread_barrier_t start;
+	int64_t end; /* nanoseconds */
+	atomic_size_t count;
+	uint32_t latencies[LATENCIES_MAX]; /* nanoseconds; up to 4 seconds */
+} Load;
+
+static Load *load;
 
 static int64_t now(void)
 {
@@ -66,8 +106,10 @@ static int64_t now(void)
 
 static void note(int64_t since)
 {
-	if (count < LATENCIES_MAX)
-		latencies[count++] = (uint32_t)(now() - since);
+	size_t i = atomic_fetch_add(&load->count, 1);
+
+	if (i < LATENCIES_MAX)
+		load->latencies[i] = (uint32_t)(now() - since);
 }
 
 static int compare(const void *a, const void *b)
@@ -80,7 +122,9 @@ static int compare(const void *a, const void *b)
 static void print_result(int64_t start)
 {
 	double seconds = (double)(now() - start) / 1e9;
+	size_t count = MIN(load->count, LATENCIES_MAX);
 	size_t median = count / 2, percentile = count * 99 / 100;
+	uint32_t *latencies = load->latencies;
 
 	if (count == 0)
 		errx(1, "not one command was answered");
@@ -134,7 +178,7 @@ static void run_sgio(const char *path, double seconds)
 
 static void read_exactly(int fd, void *bytes, size_t size)
 {
-	if (recv(fd, bytes, size, MSG_WAITALL) != (ssize_t)size)
+	if (size > 0 && recv(fd, bytes, size, MSG_WAITALL) != (ssize_t)size)
 		errx(1, "the helper closed the connection");
 }
 
@@ -156,7 +200,7 @@ static int connect_to(const char *path)
 	return fd;
 }
 
-static void send_request(Client *client)
+static void send_request(const Client *client, const uint8_t *cdb)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -164,90 +208,161 @@ static void send_request(Client *client)
 	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
 				  .cmsg_level = SOL_SOCKET,
 				  .cmsg_type = SCM_RIGHTS } };
-	struct iovec run = { (void *)read_keys, sizeof(read_keys) };
+	struct iovec run = { (void *)cdb, WIRE_CDB_SIZE };
 	struct msghdr message = { .msg_iov = &run,
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
+	uint8_t parameters[PARAMETERS_SIZE] = { 0 };
 
 	memcpy(CMSG_DATA(&control.header), &client->device, sizeof(int));
-	client->received = 0;
-	client->sent = now();
-	if (sendmsg(client->socket, &message, MSG_NOSIGNAL) !=
-	    sizeof(read_keys))
+	if (sendmsg(client->socket, &message, MSG_NOSIGNAL) != WIRE_CDB_SIZE)
 		err(1, "sendmsg");
+	if (cdb[0] == SCSI_PERSISTENT_RESERVE_IN)
+		return;
+	/* To register the key is the service action key. */
+	parameters[cdb == register_key ? 15 : 7] = KEY;
+	if (send(client->socket, parameters, sizeof(parameters),
+		 MSG_NOSIGNAL) != sizeof(parameters))
+		err(1, "send");
 }
 
-/* True once the whole reply is there. */
-static bool receive(Client *client)
+static void wait_for_reply(Client *client)
 {
-	ssize_t n = recv(client->socket, client->reply + client->received,
-			 sizeof(client->reply) - client->received, 0);
+	uint8_t header[WIRE_REPLY_SIZE];
 
-	if (n <= 0)
-		errx(1, "the helper closed the connection");
-	client->received += (size_t)n;
-	if (client->received < WIRE_REPLY_SIZE ||
-	    client->received < WIRE_REPLY_SIZE + be32_get(client->reply + 4))
-		return false;
-	if (be32_get(client->reply) != SCSI_GOOD)
-		errx(1, "status 0x%02x", be32_get(client->reply));
-	return true;
+	read_exactly(client->socket, header, sizeof(header));
+	if (be32_get(header) != SCSI_GOOD)
+		errx(1, "status 0x%02x", be32_get(header));
+	read_exactly(client->socket, client->data,
+		     MIN(be32_get(header + 4), sizeof(client->data)));
 }
 
-static Client *connect_all(const char *path, const char *device, size_t number)
+static void *run_client(void *data)
 {
-	Client *clients = g_new0(Client, number);
-	int fd = open_device(device);
+	Client *client = data;
+	const uint8_t *cdb = client->sends_out ? reserve : read_keys;
+	int64_t since;
 
-	for (size_t i = 0; i < number; i++)
-		clients[i] =
-			(Client) { .socket = connect_to(path), .device = fd };
-	return clients;
-}
-
-static void run_socket(const char *path, const char *device, size_t connections,
-		       double seconds)
-{
-	Client *clients = connect_all(path, device, connections);
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	int64_t start = now(), end = start + (int64_t)(seconds * 1e9);
-	struct epoll_event events[64];
-
-	for (size_t i = 0; i < connections; i++) {
-		struct epoll_event event = { .events = EPOLLIN,
-					     .data.ptr = &clients[i] };
-
-		epoll_ctl(epoll, EPOLL_CTL_ADD, clients[i].socket, &event);
-		send_request(&clients[i]);
+	if (client->sends_out) {
+		send_request(client, register_key);
+		wait_for_reply(client);
 	}
-	while (now() < end) {
-		int n = epoll_wait(epoll, events, G_N_ELEMENTS(events), 10000);
+	pthread_barrier_wait(&load->start);
+	while ((since = now()) < load->end) {
+		send_request(client, cdb);
+		wait_for_reply(client);
+		if (client->counts)
+			note(since);
+		if (client->sends_out)
+			cdb = cdb == reserve ? release : reserve;
+		if (client->interval_ms > 0)
+			poll(NULL, 0, client->interval_ms);
+	}
+	return NULL;
+}
 
-		if (n <= 0)
-			errx(1, "no answer within 10 seconds");
-		for (int i = 0; i < n; i++) {
-			Client *client = events[i].data.ptr;
+static void begin_load(unsigned int clients)
+{
+	pthread_barrierattr_t shared;
 
-			if (!receive(client))
-				continue;
-			note(client->sent);
-			send_request(client);
+	pthread_barrierattr_init(&shared);
+	pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+	/* And this one, which sets the time. */
+	pthread_barrier_init(&load->start, &shared, clients + 1);
+}
+
+/* Sets the clients off. Returns when. */
+static int64_t start_load(double seconds)
+{
+	int64_t start = now();
+
+	load->end = start + (int64_t)(seconds * 1e9);
+	pthread_barrier_wait(&load->start);
+	return start;
+}
+
+static void run_threads(Client *clients, unsigned int number, double seconds)
+{
+	pthread_t threads[CLIENTS_MAX];
+	int64_t start;
+
+	for (unsigned int i = 0; i < number; i++)
+		if (pthread_create(&threads[i], NULL, run_client, &clients[i]))
+			errx(1, "cannot start a thread");
+	start = start_load(seconds);
+	for (unsigned int i = 0; i < number; i++)
+		pthread_join(threads[i], NULL);
+	print_result(start);
+}
+
+static void run_processes(Client *clients, unsigned int number, double seconds)
+{
+	int64_t start;
+	int status;
+
+	for (unsigned int i = 0; i < number; i++) {
+		switch (fork()) {
+		case -1:
+			err(1, "fork");
+		case 0:
+			run_client(&clients[i]);
+			_exit(0);
 		}
 	}
-	/* Who was never served has waited, too, and for at least so long. */
-	for (size_t i = 0; i < connections; i++)
-		note(clients[i].sent);
+	start = start_load(seconds);
+	for (unsigned int i = 0; i < number; i++)
+		if (wait(&status) < 0 || status != 0)
+			errx(1, "a client failed");
 	print_result(start);
+}
+
+static void run_load(const char *path, const char *how, const char *command,
+		     unsigned int number, double seconds, char **devices)
+{
+	Client *clients = g_new0(Client, number);
+	unsigned int n_devices = g_strv_length(devices);
+
+	if (number > CLIENTS_MAX || n_devices == 0)
+		errx(1, "too many clients, or no device");
+	for (unsigned int i = 0; i < number; i++)
+		clients[i] = (Client) {
+			.socket = connect_to(path),
+			.device = open_device(devices[i % n_devices]),
+			.counts = true,
+			.sends_out = strcmp(command, "out") == 0,
+		};
+	begin_load(number);
+	if (strcmp(how, "threads") == 0)
+		run_threads(clients, number, seconds);
+	else
+		run_processes(clients, number, seconds);
+}
+
+static void run_quiet(const char *path, double seconds, const char *device)
+{
+	int fd = open_device(device);
+	Client *clients = g_new0(Client, 2);
+
+	clients[0] = (Client) { .socket = connect_to(path), .device = fd };
+	clients[1] = (Client) { .socket = connect_to(path),
+				.device = fd,
+				.counts = true,
+				.interval_ms = QUIET_INTERVAL_MS };
+	begin_load(2);
+	run_threads(clients, 2, seconds);
 }
 
 static void run_hang(const char *path, const char *device, size_t connections)
 {
-	Client *clients = connect_all(path, device, connections);
+	int fd = open_device(device);
 	char byte;
 
-	for (size_t i = 0; i < connections; i++)
-		send_request(&clients[i]);
+	for (size_t i = 0; i < connections; i++) {
+		Client client = { .socket = connect_to(path), .device = fd };
+
+		send_request(&client, read_keys);
+	}
 	puts("sent");
 	fflush(stdout);
 	if (read(STDIN_FILENO, &byte, 1) < 0)
@@ -259,7 +374,7 @@ static void run_hang(const char *path, const char *device, size_t connections)
 
 static bool serve_one(int client)
 {
-	static struct {
+	static _Thread_local struct {
 		uint8_t header[WIRE_REPLY_SIZE];
 		uint8_t data[WIRE_DATA_MAX];
 	} reply;
@@ -297,24 +412,35 @@ static bool serve_one(int client)
 	return send(client, &reply, WIRE_REPLY_SIZE + size, MSG_NOSIGNAL) > 0;
 }
 
+static void *serve_client(void *data)
+{
+	uint8_t features[WIRE_FEATURES_SIZE] = { 0 };
+	int client = GPOINTER_TO_INT(data);
+
+	if (send(client, features, sizeof(features), MSG_NOSIGNAL) > 0 &&
+	    recv(client, features, sizeof(features), 0) > 0)
+		while (serve_one(client))
+			;
+	close(client);
+	return NULL;
+}
+
 static void run_bare(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint8_t features[WIRE_FEATURES_SIZE] = { 0 };
+	pthread_t thread;
 	int client;
 
 	g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(listener, 10) < 0)
+	    listen(listener, CLIENTS_MAX) < 0)
 		err(1, "%s", path);
 	while ((client = accept(listener, NULL, NULL)) >= 0) {
-		if (send(client, features, sizeof(features), MSG_NOSIGNAL) >
-			    0 &&
-		    recv(client, features, sizeof(features), 0) > 0)
-			while (serve_one(client))
-				;
-		close(client);
+		if (pthread_create(&thread, NULL, serve_client,
+				   GINT_TO_POINTER(client)))
+			errx(1, "cannot start a thread");
+		pthread_detach(thread);
 	}
 }
 
@@ -330,12 +456,18 @@ static void raise_limit(void)
 int main(int argc, char **argv)
 {
 	raise_limit();
-	latencies = g_new(uint32_t, LATENCIES_MAX);
+	load = mmap(NULL, sizeof(*load), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (load == MAP_FAILED)
+		err(1, "mmap");
 	if (argc == 4 && strcmp(argv[1], "sgio") == 0)
 		run_sgio(argv[2], atof(argv[3]));
-	else if (argc == 6 && strcmp(argv[1], "socket") == 0)
-		run_socket(argv[2], argv[3], strtoul(argv[4], NULL, 10),
-			   atof(argv[5]));
+	else if (argc >= 8 && strcmp(argv[1], "load") == 0)
+		run_load(argv[2], argv[3], argv[4],
+			 (unsigned int)strtoul(argv[5], NULL, 10),
+			 atof(argv[6]), argv + 7);
+	else if (argc == 5 && strcmp(argv[1], "quiet") == 0)
+		run_quiet(argv[2], atof(argv[3]), argv[4]);
 	else if (argc == 5 && strcmp(argv[1], "hang") == 0)
 		run_hang(argv[2], argv[3], strtoul(argv[4], NULL, 10));
 	else if (argc == 3 && strcmp(argv[1], "bare") == 0)

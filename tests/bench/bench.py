@@ -32,8 +32,8 @@ from prproto import Client, ProtocolError
 CLIENT, OURS, REFERENCE = sys.argv[1:4]
 PROGRAMS = {"ours": [OURS], "reference": [REFERENCE]}
 TURNS = int(os.environ.get("BENCH_TURNS", "21"))
-# Of a turn. With 64 connections long enough for all of them to have had theirs.
-SECONDS = {1: 0.25, 8: 0.25, 64: 2, 200: 2}
+# Of a turn. With 64 clients long enough for all of them to have had theirs.
+SECONDS = {1: 0.25, 8: 0.5, 64: 2, 200: 2}
 HANGING = (1, 16, 64, 500)
 READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
 
@@ -41,12 +41,12 @@ READ_KEYS = scsi.pr_in(scsi.READ_KEYS)
 class Server:
     """A running helper."""
 
-    def __init__(self, command, name, *options, path=None):
-        self.path = path or f"/run/{name}.sock"
+    def __init__(self, command, name, *options, log=os.devnull):
+        self.path = f"/run/{name}.sock"
         before = time.monotonic()
-        # pylint: disable=consider-using-with
-        self.process = subprocess.Popen([*command, "-k", self.path, *options],
-                                        stderr=subprocess.DEVNULL)
+        with open(log, "ab") as file:
+            # pylint: disable=consider-using-with
+            self.process = subprocess.Popen([*command, "-k", self.path, *options], stderr=file)
         # The processor time of all of a process's threads; see clock_getcpuclockid(3).
         self.clock = (~self.process.pid << 3) | 2
         self.seconds_to_connect = self._connect() - before
@@ -89,11 +89,17 @@ def client(*arguments):
             "longest": longest}
 
 
-def load(server, device, number):
+def load(server, devices, number, how="threads", command="in"):
+    """So many clients of their own; see bench-client.c."""
     before = server.cpu_seconds()
-    result = client("socket", server.path, device, number, SECONDS[number])
+    result = client("load", server.path, how, command, number, SECONDS[number], *devices)
     result["cpu/op"] = (server.cpu_seconds() - before) / result["operations"] * 1e6
     return result
+
+
+def quiet(server, device):
+    """A client that sends now and then, beside one that never stops."""
+    return client("quiet", server.path, 1, device)
 
 
 def in_turns(measures, turns=TURNS):
@@ -125,52 +131,71 @@ def table(title, head, rows):
     sys.stdout.flush()
 
 
-def measure_load(device, figures):
-    """Latency, throughput and processor time."""
-    servers = {name: Server(command, name) for name, command in PROGRAMS.items()}
-    rows = []
-    for number in (1, 8, 64):
-        turns = in_turns({name: lambda server=server, number=number: load(server, device, number)
-                          for name, server in servers.items()})
-        for what in ("p50", "p99", "longest", "ops/s", "cpu/op"):
-            text, figures[f"{what} {number}"] = ratio(*([turn[what] for turn in turns[name]]
-                                                        for name in servers))
-            rows.append([number, what, *(f"{median(turns[name], what):.0f}" for name in servers),
-                         text])
-    for server in servers.values():
-        server.stop()
-    table("Load (microseconds, or commands a second)",
-          ["connections", "what", *servers, "ratio (quartiles)"], rows)
+def start_all():
+    """Each program, with a log as it would have, and ours that logs no more than it does."""
+    servers = {name: Server(command, name, log=f"/run/{name}.log")
+               for name, command in PROGRAMS.items()}
+    servers["ours, -q"] = Server([OURS], "silent", "-q")
+    servers["limit"] = Bare()
+    return servers
 
 
-def measure_limit(device, figures):
-    """What one connection costs, whoever serves it."""
-    servers = {name: Server(command, name) for name, command in PROGRAMS.items()}
-    servers["the least that a helper can do"] = Bare()
-    measures = {name: lambda server=server: load(server, device, 1)
-                for name, server in servers.items()}
-    measures["SG_IO itself"] = lambda: dict(client("sgio", device, SECONDS[1]), **{"cpu/op": 0})
+# The table's columns; a load need not have all of them.
+COLUMNS = ("reference", "ours", "ours, -q", "limit")
+
+
+def compare(measures, what_of, figures, label):
+    """Rows of the table: each program's median, and its ratio to the reference."""
     turns = in_turns(measures)
+    for what in what_of:
+        row = [label, what]
+        for name in COLUMNS:
+            if name not in turns:
+                row.append("")
+                continue
+            text, middle = ratio([turn[what] for turn in turns[name]],
+                                 [turn[what] for turn in turns["reference"]])
+            figures[f"{label}: {what}, {name}"] = middle
+            shown = f"{median(turns[name], what):.0f}"
+            row.append(shown if name == "reference" else f"{shown}: {text}")
+        yield row
+
+
+LOADS = [
+    ("1 client", 1, "threads", "in", 1), ("8 clients", 8, "threads", "in", 1),
+    ("8 processes", 8, "processes", "in", 1), ("64 clients", 64, "threads", "in", 1),
+    ("8 clients, two disks", 8, "threads", "in", 2),
+    ("1 client, OUT", 1, "threads", "out", 1), ("8 clients, OUT", 8, "threads", "out", 1),
+]
+
+
+def measure_load(devices, figures):
+    """Latency, throughput and processor time."""
+    servers = start_all()
     rows = []
-    for name, results in turns.items():
-        cells = [f"{median(results, 'p50'):.0f}",
-                 f"{median(results, 'p50') / median(turns['SG_IO itself'], 'p50'):.1f}"]
-        for what in ("p50", "cpu/op"):
-            text, figures[f"{name} {what}"] = ratio([turn[what] for turn in results],
-                                                    [turn[what] for turn in turns["reference"]])
-            cells.append(text)
-        rows.append([name, *cells])
+    for label, number, how, command, disks in LOADS:
+        chosen = {name: server for name, server in servers.items()
+                  if command == "in" or name != "limit"}     # which knows READ KEYS only
+        if command == "in":
+            del chosen["ours, -q"]                           # which logs no READ KEYS anyway
+        rows += compare({name: lambda server=server, number=number, how=how, command=command,
+                         disks=disks: load(server, devices[:disks], number, how, command)
+                         for name, server in chosen.items()},
+                        ("p50", "p99", "ops/s", "cpu/op"), figures, label)
+    rows += compare({name: lambda server=servers[name]: quiet(server, devices[0])
+                     for name in PROGRAMS}, ("p50", "p99"), figures,
+                    "quiet beside a busy one")
     for server in servers.values():
         server.stop()
-    table("One connection, and the limit",
-          ["what", "p50", "times SG_IO", "p50 to the reference's", "CPU to the reference's"], rows)
+    table("Load (microseconds, or commands a second; behind the colon the ratio)",
+          ["load", "what", *COLUMNS], rows)
 
 
 def measure_memory(device, figures):
     results = {}
     for name, command in PROGRAMS.items():
         server = Server(command, name)
-        load(server, device, 1)
+        load(server, [device], 1)
         # Neither gives memory back so soon: the peak.
         results[name] = [server.memory()]
         with contextlib.ExitStack() as stack:
@@ -251,8 +276,8 @@ def measure_isolation(device, figures):
         process = subprocess.Popen([CLIENT, "hang", loaded.path, hung, str(number)],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         process.stdout.readline()
-        turns = in_turns({"without": lambda: load(calm, device, 1),
-                          "with": lambda: load(loaded, device, 1)})
+        turns = in_turns({"without": lambda: load(calm, [device], 1),
+                          "with": lambda: load(loaded, [device], 1)})
         for what in ("p50", "p99"):
             text, figures[f"isolation {what} {number}"] = ratio(
                 *([turn[what] for turn in turns[name]] for name in ("with", "without")))
@@ -272,8 +297,8 @@ def measure_scale(device, figures):
     with contextlib.ExitStack() as stack:
         for _ in range(4800):
             stack.enter_context(idle_connection(among))
-        turns = in_turns({"alone": lambda: load(alone, device, 200),
-                          "among 5000": lambda: load(among, device, 200)}, 9)
+        turns = in_turns({"alone": lambda: load(alone, [device], 200),
+                          "among 5000": lambda: load(among, [device], 200)}, 9)
     rows = []
     for what in ("p50", "p99", "cpu/op"):
         text, figures[f"scale {what}"] = ratio(
@@ -288,9 +313,9 @@ def main():
     # For 5000 clients of a helper, which inherits it, and for ours.
     resource.setrlimit(resource.RLIMIT_NOFILE, (16384, 16384))
     nexus = rig.loop_disk("bench").nexus[0]
+    other = rig.loop_disk("bench-other").nexus[0]
     figures = {}
-    measure_load(nexus.sd, figures)
-    measure_limit(nexus.sd, figures)
+    measure_load([nexus.sd, other.sd], figures)
     measure_start(nexus.open(), figures)
     measure_memory(nexus.sd, figures)
     measure_scale(nexus.sd, figures)
