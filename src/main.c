@@ -14,7 +14,6 @@
 #include "check/check.h"
 #include "device/backend.h"
 #include "multipath/broker/broker.h"
-#include "process/account.h"
 #include "process/daemonize.h"
 #include "process/descriptors.h"
 #include "process/listen.h"
@@ -23,12 +22,13 @@
 #include "process/pidfile.h"
 #include "process/privileges.h"
 #include "process/signals.h"
+#include "process/user.h"
 #include "serve/server.h"
 #include "threads/fd-budget.h"
 
-/* How long a stopping helper answers what it has taken, in microseconds;
+/* How long a stopping helper answers what it has taken;
  * libvirt kills it after about 10 s. */
-#define DRAIN_PATIENCE ((gint64)8 * 1000 * 1000)
+#define DRAIN_LIMIT_US ((gint64)8 * 1000 * 1000)
 
 typedef struct Daemon {
 	Options options;
@@ -86,7 +86,7 @@ static void start_broker(const Daemon *daemon)
 
 	if (geteuid() != 0)
 		return;
-	if (!account_leaves_root(user)) {
+	if (!user_leaves_root(user)) {
 		broker_not_needed();
 	} else if (!broker_start(&error)) {
 		log_message(LOG_LEVEL_WARNING,
@@ -160,7 +160,7 @@ static void ended(int signal, void *data)
 	listen_unlink(&daemon->socket);
 	daemon->socket.path = NULL;
 	pidfile_remove(&daemon->pidfile);
-	server_drain(daemon->server, DRAIN_PATIENCE, drained, daemon);
+	server_drain(daemon->server, DRAIN_LIMIT_US, drained, daemon);
 }
 
 static void asked(void *data)

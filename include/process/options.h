@@ -16,14 +16,14 @@ typedef struct Options {
 	const char *socket_path; /* absolute */
 	bool socket_given;       /* by -k */
 	mode_t socket_mode;      /* or (mode_t)-1: as the umask has it */
-	uid_t socket_owner;      /* or ACCOUNT_UNCHANGED */
-	gid_t socket_group;      /* or ACCOUNT_UNCHANGED */
+	uid_t socket_owner;      /* or USER_UNCHANGED */
+	gid_t socket_group;      /* or USER_UNCHANGED */
 
 	bool daemon;
 	char *pidfile; /* absolute; NULL: none */
 
-	uid_t user;  /* or ACCOUNT_UNCHANGED */
-	gid_t group; /* or ACCOUNT_UNCHANGED */
+	uid_t user;  /* or USER_UNCHANGED */
+	gid_t group; /* or USER_UNCHANGED */
 
 	LogTarget log_target;
 	LogLevel log_level;

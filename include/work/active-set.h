@@ -49,7 +49,7 @@ typedef struct ActiveSets {
 } ActiveSets;
 
 struct ActiveSet {
-	ThreadWait wait; /* must be first */
+	ThreadWait wait;
 	ActiveSets *sets;
 	uint64_t key; /* the device's */
 	int epoll;

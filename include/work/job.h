@@ -51,7 +51,7 @@ typedef struct JobHost {
 } JobHost;
 
 typedef struct Job {
-	Task task; /* must be first */
+	Task task;
 	JobHost *host;
 	bool stays; /* its client is active */
 

@@ -23,16 +23,16 @@
 #include "device/backend.h"
 #include "multipath/broker/broker.h"
 #include "multipathd.h"
-#include "process/account.h"
 #include "process/descriptors.h"
 #include "process/pidfile.h"
 #include "process/privileges.h"
+#include "process/user.h"
 #include "socket.h"
 #include "threads/fd-budget.h"
 
 typedef bool Trial(const Options *options, GError **error);
 
-static bool drop_privileges(const Options *options, GError **error)
+static bool check_drop_privileges(const Options *options, GError **error)
 {
 	Privileges privileges = {
 		.user = options->user,
@@ -44,7 +44,7 @@ static bool drop_privileges(const Options *options, GError **error)
 }
 
 /* It ends with the child that tries it. */
-static bool start_broker(const Options *options, GError **error)
+static bool check_start_broker(const Options *options, GError **error)
 {
 	(void)options;
 	/* What this kernel lacks is the log's to tell. */
@@ -95,7 +95,7 @@ static void check_second_process(Check *check)
 	const Options *options = check->options;
 	g_autoptr(GError) error = NULL;
 
-	if (try_in_child(start_broker, options, &error))
+	if (try_in_child(check_start_broker, options, &error))
 		check_ok("privileges: CAP_SYS_RAWIO as user %u; a second "
 			 "process stays root, for multipath maps",
 			 options->user);
@@ -112,13 +112,13 @@ static void check_privileges(Check *check)
 	g_autoptr(GError) error = NULL;
 
 	check->may_send = privileges_suffice(backend_capabilities(), NULL);
-	if (!try_in_child(drop_privileges, options, &error))
+	if (!try_in_child(check_drop_privileges, options, &error))
 		check_fix(check, "privileges: %s", error->message);
 	else if (geteuid() != 0)
 		check_ok("privileges: CAP_SYS_RAWIO as user %u; multipath maps "
 			 "need a start as root",
 			 geteuid());
-	else if (!account_leaves_root(options->user))
+	else if (!user_leaves_root(options->user))
 		check_ok("privileges: CAP_SYS_RAWIO as root");
 	else
 		check_second_process(check);

@@ -22,8 +22,8 @@
 #include "multipath/broker/privileged.h"
 #include "multipathd.h"
 
-#define SYSFS    "/sys"
-#define PATIENCE ((int64_t)5 * 1000 * 1000) /* microseconds */
+#define SYSFS                 "/sys"
+#define CHECK_DEVICE_LIMIT_US ((int64_t)5 * 1000 * 1000)
 /* A nexus reports each kind of event once before it obeys. */
 #define UNIT_ATTENTIONS 8
 
@@ -46,7 +46,7 @@ static Command *read_keys(int fd)
 
 	g_assert(scsi_pr_cdb_get(cdb, &pr));
 	command = command_new(cdb, &pr, fd);
-	sg_io_send(command, g_get_monotonic_time() + PATIENCE);
+	sg_io_send(command, g_get_monotonic_time() + CHECK_DEVICE_LIMIT_US);
 	return command;
 }
 

@@ -12,7 +12,7 @@
 #include "multipath/host/multipathd.h"
 
 /* For an answer, in milliseconds. */
-#define PATIENCE 5000
+#define CHECK_MULTIPATHD_LIMIT_MS 5000
 
 #define LINE "reservation_key file"
 
@@ -63,8 +63,9 @@ static void check_reservation_key(Check *check, const char *text,
 /* It answers; does it know the map? */
 static void check_map_known(Check *check, const Map *map)
 {
-	MultipathdAnswer answer = multipathd_ask(MULTIPATHD_GET_KEY, map->name,
-						 0, false, PATIENCE);
+	MultipathdAnswer answer =
+		multipathd_ask(MULTIPATHD_GET_KEY, map->name, 0, false,
+			       CHECK_MULTIPATHD_LIMIT_MS);
 
 	if (answer.result == MULTIPATHD_OK)
 		check_ok("multipathd: answers, and knows the map %s",
@@ -99,7 +100,8 @@ static bool are_there_maps(void)
 void check_multipathd(Check *check, const Map *map)
 {
 	g_autofree char *text = NULL;
-	MultipathdResult result = multipathd_configuration(PATIENCE, &text);
+	MultipathdResult result =
+		multipathd_configuration(CHECK_MULTIPATHD_LIMIT_MS, &text);
 
 	if (result == MULTIPATHD_ABSENT && !map && !are_there_maps()) {
 		check_ok("multipathd: does not run, and there are no maps");

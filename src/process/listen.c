@@ -19,16 +19,15 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/unix-socket.h"
-#include "file-lock.h"
-#include "killed.h"
+#include "owner.h"
 #include "systemd.h"
 
 /* Bursts of connects must not fail; the kernel cuts it to somaxconn. */
 #define BACKLOG 4096
 
-/* How long to wait for another starter to finish, in milliseconds: signals are
- * blocked, so a lock that somebody keeps must not hold us for good. */
-#define LOCK_PATIENCE 3000
+/* How long to wait for another starter to finish: signals are blocked, so a
+ * lock that somebody keeps must not hold us for good. */
+#define LISTEN_LOCK_LIMIT_MS 3000
 
 static bool set_nonblocking(int fd, GError **error)
 {
@@ -100,15 +99,6 @@ static bool enter_directory(const char *path, int *ret_back, GError **error)
 	return false;
 }
 
-static bool is_same_file(int fd, const char *name)
-{
-	struct stat open_file, named_file;
-
-	return fstat(fd, &open_file) == 0 && lstat(name, &named_file) == 0 &&
-	       open_file.st_dev == named_file.st_dev &&
-	       open_file.st_ino == named_file.st_ino;
-}
-
 /* The file goes away again, so the lock counts only where the name still
  * belongs to the file that was locked. */
 static int take_lock(const char *name, const char *path, GError **error)
@@ -117,13 +107,13 @@ static int take_lock(const char *name, const char *path, GError **error)
 		autofd fd = open(
 			name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-		if (fd < 0 || !file_lock(fd, LOCK_PATIENCE)) {
+		if (fd < 0 || !owner_lock(fd, LISTEN_LOCK_LIMIT_MS)) {
 			error_set_errno(error,
 					"cannot lock '%s' beside socket '%s'",
 					name, path);
 			return -1;
 		}
-		if (is_same_file(fd, name))
+		if (owner_is_same_file(fd, name, AT_SYMLINK_NOFOLLOW))
 			return fd_steal(&fd);
 	}
 }
@@ -145,7 +135,7 @@ static bool is_live(const char *name)
 	    !unix_socket_connect(fd, &address, 0))
 		return errno != ECONNREFUSED && errno != ENOENT;
 	unix_socket_peer(fd, &peer);
-	return !killed_is(peer.pid);
+	return !owner_is_killed(peer.pid);
 }
 
 static bool may_replace(const char *name, const char *path, GError **error)

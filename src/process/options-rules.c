@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/trace.h"
-#include "process/account.h"
+#include "process/user.h"
 
 static bool options_number(const char *option, const char *text,
 			   unsigned int base, guint64 min, guint64 max,
@@ -175,15 +175,15 @@ static bool options_set_owner(OptionsDraft *draft, const char *argument,
 {
 	gid_t primary;
 
-	return account_user("socket-owner", argument,
-			    &draft->options.socket_owner, &primary, error);
+	return user_find("socket-owner", argument, &draft->options.socket_owner,
+			 &primary, error);
 }
 
 static bool options_set_socket_group(OptionsDraft *draft, const char *argument,
 				     GError **error)
 {
-	return account_group("socket-group", argument,
-			     &draft->options.socket_group, error);
+	return user_find_group("socket-group", argument,
+			       &draft->options.socket_group, error);
 }
 
 static bool options_set_user(OptionsDraft *draft, const char *argument,

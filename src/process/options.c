@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "options-rules.h"
-#include "process/account.h"
+#include "process/user.h"
 
 /* Long options return 256 + their place in the table. */
 #define LONG_BASE 256
@@ -99,13 +99,13 @@ static OptionsVerdict options_parse_words(int argc, char **argv,
 static bool options_resolve_identity(const OptionsDraft *draft,
 				     Options *options, GError **error)
 {
-	if (draft->user && !account_user("user", draft->user, &options->user,
-					 &options->group, error))
+	if (draft->user && !user_find("user", draft->user, &options->user,
+				      &options->group, error))
 		return false;
 	if (draft->group)
-		return account_group("group", draft->group, &options->group,
-				     error);
-	if (draft->user && options->group == ACCOUNT_UNCHANGED) {
+		return user_find_group("group", draft->group, &options->group,
+				       error);
+	if (draft->user && options->group == USER_UNCHANGED) {
 		error_set(error,
 			  "user '%s' is not in the user database, so its group "
 			  "is unknown; give it with -g",
@@ -179,10 +179,10 @@ OptionsVerdict options_parse(int argc, char **argv, Options *ret_options,
 		.options = {
 			.socket_path = DEFAULT_SOCKET,
 			.socket_mode = (mode_t)-1,
-			.socket_owner = ACCOUNT_UNCHANGED,
-			.socket_group = ACCOUNT_UNCHANGED,
-			.user = ACCOUNT_UNCHANGED,
-			.group = ACCOUNT_UNCHANGED,
+			.socket_owner = USER_UNCHANGED,
+			.socket_group = USER_UNCHANGED,
+			.user = USER_UNCHANGED,
+			.group = USER_UNCHANGED,
 			.max_clients = DEFAULT_MAX_CLIENTS,
 			.command_timeout_us = (gint64)DEFAULT_COMMAND_TIMEOUT_S *
 					   G_USEC_PER_SEC,
@@ -207,9 +207,9 @@ bool options_suit_activation(const Options *options, GError **error)
 		{ options->socket_given, "-k", "ListenStream" },
 		{ options->socket_mode != (mode_t)-1, "--socket-mode",
 		  "SocketMode" },
-		{ options->socket_owner != ACCOUNT_UNCHANGED, "--socket-owner",
+		{ options->socket_owner != USER_UNCHANGED, "--socket-owner",
 		  "SocketUser" },
-		{ options->socket_group != ACCOUNT_UNCHANGED, "--socket-group",
+		{ options->socket_group != USER_UNCHANGED, "--socket-group",
 		  "SocketGroup" },
 	};
 

@@ -15,20 +15,10 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "file-lock.h"
-#include "killed.h"
+#include "owner.h"
 
-/* For another starter to finish, in milliseconds. */
-#define PATIENCE 1000
-
-static bool is_still(int fd, const char *path)
-{
-	struct stat open_file, named_file;
-
-	return fstat(fd, &open_file) == 0 && stat(path, &named_file) == 0 &&
-	       open_file.st_dev == named_file.st_dev &&
-	       open_file.st_ino == named_file.st_ino;
-}
+/* For another starter to finish. */
+#define PIDFILE_LOCK_LIMIT_MS 1000
 
 /* The process that has the file, for the message; 0 where it cannot be told.
  */
@@ -86,7 +76,7 @@ static short lock_type(int fd)
  * can keep one. */
 static bool is_locked(int fd)
 {
-	return lock_type(fd) == F_WRLCK && !killed_is(holder(fd));
+	return lock_type(fd) == F_WRLCK && !owner_is_killed(holder(fd));
 }
 
 /* A device node is never one: to root, -f /dev/null must do no harm. */
@@ -138,10 +128,10 @@ static bool make_way(int fd, const char *path)
 	/* Another kind of lock keeps a second starter from removing the file
 	 * that the first has made meanwhile. Whoever can read the file can keep
 	 * that one, too, so we go on without it. */
-	(void)file_lock(fd, PATIENCE);
+	(void)owner_lock(fd, PIDFILE_LOCK_LIMIT_MS);
 	if (is_locked(fd)) /* by one that was faster */
 		return false;
-	return !is_still(fd, path) || unlink(path) == 0;
+	return !owner_is_same_file(fd, path, 0) || unlink(path) == 0;
 }
 
 bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
@@ -162,7 +152,7 @@ bool pidfile_create(const char *path, PidFile *ret_file, GError **error)
 			return false;
 		}
 		/* The last owner may have removed it while we waited. */
-		if (!is_still(fd, path))
+		if (!owner_is_same_file(fd, path, 0))
 			continue;
 		if (!holds_at_most_a_number(fd)) {
 			refuse_content(path, error);
@@ -204,7 +194,7 @@ void pidfile_remove(PidFile *file)
 {
 	if (file->fd < 0)
 		return;
-	if (is_still(file->fd, file->path))
+	if (owner_is_same_file(file->fd, file->path, 0))
 		unlink(file->path);
 	/* It may have to stay, in a directory of root's; a number in it would
 	 * one day be another process. */

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "audit.h"
+#include "base/container.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -103,8 +104,7 @@ static void accept_failed(Acceptor *acceptor)
 
 static void acceptor_ready(Watch *watch, uint32_t events)
 {
-	Acceptor *acceptor =
-		(Acceptor *)((char *)watch - offsetof(Acceptor, listener));
+	Acceptor *acceptor = container_of(watch, Acceptor, listener);
 	int client;
 
 	g_assert(acceptor->listening && acceptor->pause == 0);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "audit.h"
+#include "base/container.h"
 #include "base/thread.h"
 #include "base/trace.h"
 #include "conversation/channel.h"
@@ -27,7 +28,7 @@
 #define DRAIN_TURNS 10
 
 struct Connection {
-	Watch watch; /* must be first */
+	Watch watch;
 	ConnectionHost *host;
 	Channel channel;     /* while there is a job, its threads may have it */
 	Job *job;            /* the worker's; to be abandoned if we go */
@@ -184,7 +185,7 @@ static void take_back(Connection *connection)
 
 static void connection_ready(Watch *watch, uint32_t events)
 {
-	Connection *connection = (Connection *)watch;
+	Connection *connection = container_of(watch, Connection, watch);
 
 	if (!connection->job) {
 		pump(connection, events & (EPOLLIN | EPOLLHUP | EPOLLERR));

@@ -9,6 +9,7 @@
 
 #include "acceptor.h"
 #include "audit.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "base/plural.h"
 #include "base/thread.h"
@@ -30,7 +31,7 @@
 #define QUIET_MS 100
 
 struct Server {
-	ConnectionHost host; /* must be first */
+	ConnectionHost host;
 	Acceptor acceptor;
 	ServerLimits limits;
 	unsigned int receivers; /* threads that may read at a time */
@@ -73,7 +74,7 @@ static bool fit(const Server *server, unsigned int clients,
 
 static bool has_room(ConnectionHost *host, bool proven)
 {
-	const Server *server = (Server *)host;
+	const Server *server = container_of(host, Server, host);
 
 	if (!proven &&
 	    closer_pending() > server->limits.descriptors / CLOSER_PART)
@@ -85,7 +86,7 @@ static bool has_room(ConnectionHost *host, bool proven)
 
 static bool has_room_for_threads(ConnectionHost *host)
 {
-	const Server *server = (Server *)host;
+	const Server *server = container_of(host, Server, host);
 
 	return server->receivers > 0 &&
 	       fit(server, server->limits.max_clients, 1 + server->receivers);
@@ -134,7 +135,7 @@ static void finish_if_drained(Server *server)
 
 static void connection_ended(Connection *connection, ConnectionHost *host)
 {
-	Server *server = (Server *)host;
+	Server *server = container_of(host, Server, host);
 
 	g_assert(server->clients.length > 0);
 	g_queue_unlink(&server->clients, connection_link(connection));

@@ -8,6 +8,7 @@
 
 #include <sys/socket.h>
 
+#include "base/container.h"
 #include "base/fd.h"
 #include "base/thread.h"
 #include "device/backend.h"
@@ -141,7 +142,7 @@ static void job_finish(Job *job)
 
 static Job *job_of(ActiveMember *member)
 {
-	return (Job *)((char *)member - offsetof(Job, active));
+	return container_of(member, Job, active);
 }
 
 /* Under the lock. False: the main loop gets the client. */
@@ -276,7 +277,7 @@ static ThreadNews news_of(const ActiveSet *set, bool has_task)
 static ThreadNews wait_in_set(ThreadWait *wait, uint64_t key, bool alone,
 			      Task **ret_task)
 {
-	ActiveSet *set = (ActiveSet *)wait;
+	ActiveSet *set = container_of(wait, ActiveSet, wait);
 	JobHost *host = set->sets->host;
 	ThreadNews news = THREAD_QUIET;
 	bool has_task = false;
@@ -308,16 +309,18 @@ static ThreadWait *end_of_command(Job *job)
 	JobHost *host = job->host;
 	Command *command = job->command;
 	uint64_t key = command->queue_key;
+	ActiveSet *set;
 
 	if (command->failure || job_is_urgent(job) ||
 	    !listen_to_client(job, key, command->answered_us))
 		job_finish(job);
-	return (ThreadWait *)active_sets_find(&host->active, key);
+	set = active_sets_find(&host->active, key);
+	return set ? &set->wait : NULL;
 }
 
 static ThreadWait *job_run(Task *task)
 {
-	Job *job = (Job *)task;
+	Job *job = container_of(task, Job, task);
 	JobHost *host = job->host;
 	Command *command = job->command;
 	ThreadWait *wait;

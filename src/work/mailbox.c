@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/fd.h"
 #include "base/thread.h"
 
@@ -18,8 +19,7 @@ static _Thread_local bool locked;
 
 static void mailbox_ready(Watch *watch, uint32_t events)
 {
-	Mailbox *mailbox =
-		(Mailbox *)((char *)watch - offsetof(Mailbox, watch));
+	Mailbox *mailbox = container_of(watch, Mailbox, watch);
 	uint64_t count;
 
 	(void)events;

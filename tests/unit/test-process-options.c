@@ -8,8 +8,8 @@
 #include <getopt.h>
 
 #include "base/trace.h"
-#include "process/account.h"
 #include "process/options-rules.h"
+#include "process/user.h"
 #include "testing.h"
 
 /* Words separated by blanks; '_' alone is the empty word. */
@@ -65,12 +65,12 @@ static void test_defaults(void)
 			RUNSTATEDIR "/qemu-pr-helper.sock");
 	g_assert_false(options.socket_given);
 	g_assert_true(options.socket_mode == (mode_t)-1);
-	g_assert_true(options.socket_owner == ACCOUNT_UNCHANGED);
-	g_assert_true(options.socket_group == ACCOUNT_UNCHANGED);
+	g_assert_true(options.socket_owner == USER_UNCHANGED);
+	g_assert_true(options.socket_group == USER_UNCHANGED);
 	g_assert_false(options.daemon);
 	g_assert_null(options.pidfile);
-	g_assert_true(options.user == ACCOUNT_UNCHANGED);
-	g_assert_true(options.group == ACCOUNT_UNCHANGED);
+	g_assert_true(options.user == USER_UNCHANGED);
+	g_assert_true(options.group == USER_UNCHANGED);
 	g_assert_cmpint(options.log_target, ==, LOG_TARGET_AUTO);
 	g_assert_cmpint(options.log_level, ==, LOG_LEVEL_INFO);
 	g_assert_cmpuint(options.max_clients, ==, DEFAULT_MAX_CLIENTS);
@@ -173,8 +173,8 @@ static void test_identity(void)
 {
 	assert_identity("x -u root", 0, 0);
 	assert_identity("x --user=0", 0, 0);
-	assert_identity("x -g root", ACCOUNT_UNCHANGED, 0);
-	assert_identity("x --group=4711", ACCOUNT_UNCHANGED, 4711);
+	assert_identity("x -g root", USER_UNCHANGED, 0);
+	assert_identity("x --group=4711", USER_UNCHANGED, 4711);
 	/* -g wins over the user's own group, in either order. */
 	assert_identity("x -u root -g 4711", 0, 4711);
 	assert_identity("x -g 4711 -u root", 0, 4711);

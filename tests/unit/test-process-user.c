@@ -2,7 +2,7 @@
 /*
  * Users and groups by name and number, with what every system has: root.
  */
-#include "process/account.h"
+#include "process/user.h"
 
 #include "testing.h"
 
@@ -14,7 +14,7 @@ static void test_user_name(void)
 	uid_t user = UNTOUCHED;
 	gid_t group = UNTOUCHED;
 
-	g_assert_true(account_user("user", "root", &user, &group, &error));
+	g_assert_true(user_find("user", "root", &user, &group, &error));
 	g_assert_no_error(error);
 	g_assert_cmpuint(user, ==, 0);
 	g_assert_cmpuint(group, ==, 0);
@@ -25,7 +25,7 @@ static void test_user_number(void)
 	uid_t user = UNTOUCHED;
 	gid_t group = UNTOUCHED;
 
-	g_assert_true(account_user("user", "0", &user, &group, NULL));
+	g_assert_true(user_find("user", "0", &user, &group, NULL));
 	g_assert_cmpuint(user, ==, 0);
 	g_assert_cmpuint(group, ==, 0);
 }
@@ -35,9 +35,9 @@ static void test_user_number_unknown(void)
 	uid_t user = UNTOUCHED;
 	gid_t group = UNTOUCHED;
 
-	g_assert_true(account_user("user", "4294967294", &user, &group, NULL));
+	g_assert_true(user_find("user", "4294967294", &user, &group, NULL));
 	g_assert_cmpuint(user, ==, 4294967294);
-	g_assert_true(group == ACCOUNT_UNCHANGED);
+	g_assert_true(group == USER_UNCHANGED);
 }
 
 /* 4294967295 is (uid_t)-1, which means "leave it" to the kernel. */
@@ -65,7 +65,7 @@ static void test_user_wrong(void)
 		gid_t group = UNTOUCHED;
 
 		g_assert_false(
-			account_user("user", wrong[i], &user, &group, &error));
+			user_find("user", wrong[i], &user, &group, &error));
 		g_assert_nonnull(error);
 		g_assert_nonnull(strstr(error->message, wrong[i]));
 		g_assert_cmpuint(user, ==, UNTOUCHED);
@@ -77,11 +77,11 @@ static void test_group(void)
 {
 	gid_t group = UNTOUCHED;
 
-	g_assert_true(account_group("group", "root", &group, NULL));
+	g_assert_true(user_find_group("group", "root", &group, NULL));
 	g_assert_cmpuint(group, ==, 0);
-	g_assert_true(account_group("group", "12345678", &group, NULL));
+	g_assert_true(user_find_group("group", "12345678", &group, NULL));
 	g_assert_cmpuint(group, ==, 12345678);
-	g_assert_true(account_group("group", "4294967294", &group, NULL));
+	g_assert_true(user_find_group("group", "4294967294", &group, NULL));
 	g_assert_cmpuint(group, ==, 4294967294);
 }
 
@@ -92,7 +92,7 @@ static void test_group_wrong(void)
 		gid_t group = UNTOUCHED;
 
 		g_assert_false(
-			account_group("group", wrong[i], &group, &error));
+			user_find_group("group", wrong[i], &group, &error));
 		g_assert_nonnull(error);
 		g_assert_cmpuint(group, ==, UNTOUCHED);
 	}
@@ -101,12 +101,11 @@ static void test_group_wrong(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/account/user/name", test_user_name);
-	g_test_add_func("/account/user/number", test_user_number);
-	g_test_add_func("/account/user/number-unknown",
-			test_user_number_unknown);
-	g_test_add_func("/account/user/wrong", test_user_wrong);
-	g_test_add_func("/account/group/known", test_group);
-	g_test_add_func("/account/group/wrong", test_group_wrong);
+	g_test_add_func("/user/user/name", test_user_name);
+	g_test_add_func("/user/user/number", test_user_number);
+	g_test_add_func("/user/user/number-unknown", test_user_number_unknown);
+	g_test_add_func("/user/user/wrong", test_user_wrong);
+	g_test_add_func("/user/group/known", test_group);
+	g_test_add_func("/user/group/wrong", test_group_wrong);
 	return g_test_run();
 }

@@ -3,7 +3,7 @@
  * Names win over numbers, as in chown(1). The hard rule: 4294967295 means
  * "leave as it is" to the kernel, so it is never a user or a group here.
  */
-#include "process/account.h"
+#include "process/user.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -32,15 +32,15 @@ static void refuse(const char *option, const char *text, const char *what,
 		  option, text, what);
 }
 
-bool account_user(const char *option, const char *text, uid_t *ret_user,
-		  gid_t *ret_group, GError **error)
+bool user_find(const char *option, const char *text, uid_t *ret_user,
+	       gid_t *ret_group, GError **error)
 {
 	const struct passwd *entry = getpwnam(text);
 	uid_t number;
 
 	if (!entry && number_get(text, &number)) {
 		*ret_user = number;
-		*ret_group = ACCOUNT_UNCHANGED;
+		*ret_group = USER_UNCHANGED;
 		entry = getpwuid(number);
 		if (!entry)
 			return true;
@@ -54,8 +54,8 @@ bool account_user(const char *option, const char *text, uid_t *ret_user,
 	return true;
 }
 
-bool account_group(const char *option, const char *text, gid_t *ret_group,
-		   GError **error)
+bool user_find_group(const char *option, const char *text, gid_t *ret_group,
+		     GError **error)
 {
 	const struct group *entry = getgrnam(text);
 
