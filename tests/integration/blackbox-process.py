@@ -22,6 +22,9 @@ IN = scsi.pr_in(scsi.READ_KEYS)
 NULL = os.open("/dev/null", os.O_RDWR)
 NO_DEVICE = "B/00/06"
 
+# Exit status, and which of the outputs has something.
+PRINTED, REFUSED, FOUND = (0, True, False), (1, False, True), (1, True, False)
+
 known_differences({
     "an argument that is no option is refused": Difference(
         "started", "it ignores what it does not understand; a typing error should show"),
@@ -44,6 +47,10 @@ known_differences({
         "0", "it does not set no_new_privs"),
     "-u means the user's group, too": Difference(
         "0 0 0 0", "it stays in the group of root, unless -g is given"),
+    "a command leaves a line in the log": Difference(
+        0, "it logs nothing of commands, with -v either"),
+    "--check looks at the host": Difference(
+        REFUSED, "it has no such option"),
 })
 
 
@@ -53,9 +60,6 @@ def verdict(*arguments):
     """Exit status, and which of the outputs has something."""
     result = run(*arguments)
     return result.returncode, bool(result.stdout), bool(result.stderr)
-
-
-PRINTED, REFUSED = (0, True, False), (1, False, True)
 
 
 @case("--help and --version go to standard output", [PRINTED] * 4)
@@ -315,6 +319,21 @@ def _():
     path = f"{scratch()}/file"
     with open(path, "wb") as file, Daemon(pass_fds=[file.fileno()]) as helper:
         return os.path.basename(helper.descriptors()[file.fileno()])
+
+
+# What the operator is told
+
+@case("a command leaves a line in the log", 1)
+def _():
+    with Daemon("-v") as helper:
+        str(helper.command(NULL, scsi.pr_out(scsi.REGISTER), scsi.parameters(0, 1)))
+        helper.stop()
+        return helper.log().count("PERSISTENT RESERVE OUT REGISTER")
+
+
+@case("--check looks at the host", FOUND)
+def _():
+    return verdict("--check", "-k", f"{scratch()}/pr.sock", "/dev/null")
 
 
 # Privileges

@@ -10,6 +10,7 @@ import subprocess
 import san
 import rig
 import scsi
+import shown
 from helper import Helper
 from multipathd import RESERVATION_KEY
 from san import KEY
@@ -102,6 +103,20 @@ def _():
     MULTIPATHD.configure()
     MULTIPATHD.restart()
     is_ready(SAN.node)
+
+
+@test("README.md: what --check prints")
+def _():
+    MULTIPATHD.configure("# none")
+    MULTIPATHD.restart()
+    node = f"/dev/mapper/{SAN.alias}"
+    result = subprocess.run([OPTIONS.helper, "--check", node], check=False,
+                            stdout=subprocess.PIPE, text=True)
+    MULTIPATHD.configure()
+    MULTIPATHD.restart()
+    command, *lines = shown.block("--check")
+    assert command == f"# qemu-pr-helper --check {node}", command
+    assert shown.alike(lines) == shown.alike(result.stdout.splitlines()), result.stdout
 
 
 @test("a path instead of its map")
