@@ -32,7 +32,8 @@ struct Connection {
 	ConnectionHost *host;
 	Channel channel;     /* while there is a job, its threads may have it */
 	Job *job;            /* the worker's; to be abandoned if we go */
-	int64_t answered_us; /* when it got its last answer */
+	int64_t answered_us; /* when it got its last answer; as the channel, the
+				threads' while there is a job */
 	GList link;
 	bool draining;
 	bool stirred;       /* something was read, written or answered lately */
@@ -123,9 +124,10 @@ static void submit(Connection *connection)
 	}
 	command->connection = connection;
 	trace_submit(command);
-	/* The threads read then; the loop hears, once, that the client went. */
-	if (active)
-		set_events(connection, EPOLLONESHOT);
+	/* Of an active client, whom threads read from, the loop hears only,
+	 * once, that it went; of another one its next request, which is what
+	 * brings this command's answer to the loop. */
+	set_events(connection, active ? EPOLLONESHOT : EPOLLIN);
 	connection->job = worker_submit(connection->host->worker, command,
 					connection->watch.fd, active);
 	if (!connection->job)
@@ -218,11 +220,20 @@ void connection_answer(Connection *connection, Command *command)
 ChannelNews connection_next(Connection *connection, Command *answered,
 			    bool wait, Command **ret_command)
 {
+	ConnectionHost *host;
 	ChannelNews news;
 
 	g_assert(connection && !thread_is_main());
+	host = connection->host;
+	if (answered)
+		connection->answered_us = answered->answered_us;
+	/* There was room when the client became active. */
+	if (!host->has_room_for_threads(host)) {
+		if (answered)
+			session_answer(&connection->channel.session, answered);
+		return CHANNEL_OTHER;
+	}
 	news = channel_next(&connection->channel, answered, wait, ret_command);
-
 	if (news == CHANNEL_COMMAND) {
 		(*ret_command)->connection = connection;
 		trace_submit(*ret_command);

@@ -24,8 +24,8 @@ typedef struct ConnectionHost {
 	 * device; others may not add to what waits to be closed when that is
 	 * much. */
 	bool (*has_room)(struct ConnectionHost *host, bool proven);
-	/* Whether it has room for what threads may read, too, even if all the
-	 * clients come that may. */
+	/* Any thread: whether it has room for what threads may read, too, even
+	 * if all the clients come that may. */
 	bool (*has_room_for_threads)(struct ConnectionHost *host);
 } ConnectionHost;
 

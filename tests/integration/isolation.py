@@ -6,9 +6,11 @@ A path that fails makes commands hang for half a minute, and one guest's broken
 disk must not stop another guest's cluster. Nothing here depends on how fast
 the machine is: a hanging device hangs until the test has seen the others go on.
 """
+import fcntl
 import os
 import select
 import signal
+import termios
 import time
 
 from daemon import HARD, Daemon, scratch, until
@@ -293,6 +295,25 @@ def _():
 
         # A busy machine may keep the client waiting now and then, but not for ever.
         until(lambda: turns_of_100_commands() < 50)
+
+
+def send_in_pieces(client, device):
+    """A READ KEYS in four pieces, each of which has been read before the next is sent."""
+    for at in range(0, len(IN), 4):
+        client.send(IN[at:at + 4], [device.fd] if at == 0 else [])
+        until(lambda: fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)) == bytes(4))
+
+
+@test("a request in pieces among the others of a quick client does not hold up the next")
+def _():
+    with Daemon() as daemon, FakeDevice() as device, daemon.client(timeout=5) as client:
+        for _ in range(5):
+            since = time.monotonic()
+            while time.monotonic() < since + 0.11:
+                client.command(IN, device.fd)
+            send_in_pieces(client, device)
+            client.reply(IN)
+            assert str(client.command(IN, device.fd)) == "GOOD"
 
 
 main()

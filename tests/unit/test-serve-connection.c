@@ -6,10 +6,13 @@
  */
 #include "serve/connection.h"
 
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/bytes.h"
+#include "base/thread.h"
 #include "capture.h"
 #include "looping.h"
 #include "threads/closer.h"
@@ -213,6 +216,32 @@ static void test_no_room(void)
 	end();
 }
 
+static gpointer read_on_thread(gpointer data)
+{
+	Command *command;
+
+	thread_mark_worker();
+	g_assert_cmpint(connection_next(connection, NULL, false, &command), ==,
+			CHANNEL_OTHER);
+	return data;
+}
+
+/* Nor does a thread read them, however active the client was. */
+static void test_no_room_for_threads(void)
+{
+	int unread = 0;
+
+	start();
+	shake_hands();
+	room = false;
+	say(read_keys, sizeof(read_keys), open("/dev/null", O_RDONLY));
+	g_thread_join(g_thread_new("reader", read_on_thread, NULL));
+	g_assert_no_errno(ioctl(client, SIOCOUTQ, &unread));
+	g_assert_cmpint(unread, >, 0);
+	room = true;
+	end();
+}
+
 static void test_client_goes(void)
 {
 	start();
@@ -360,6 +389,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/connection/early-requests", test_early_requests);
 	g_test_add_func("/connection/breach", test_breach);
 	g_test_add_func("/connection/no-room", test_no_room);
+	g_test_add_func("/connection/no-room/for-threads",
+			test_no_room_for_threads);
 	g_test_add_func("/connection/client-goes", test_client_goes);
 	g_test_add_func("/connection/client-goes/in-the-midst",
 			test_client_goes_in_the_midst);
