@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* `pointer` points to the `member` of a Type; not NULL. */
-#define container_of(pointer, Type, member)                            \
+#define container_of(pointer, Type, member)                                \
 	((Type *)(void *)((char *)(1 ? (pointer) : &((Type *)0)->member) - \
 			  offsetof(Type, member)))
 

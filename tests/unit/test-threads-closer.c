@@ -11,7 +11,7 @@
 
 #include "testing.h"
 
-#define LINGER_SECONDS 20
+#define LINGER_S 20
 
 static ThreadPool *pool;
 
@@ -83,7 +83,7 @@ static int tcp_listener(struct sockaddr_in *ret_address)
 static int lingering_socket(int *ret_peer)
 {
 	static char bytes[65536];
-	struct linger linger = { .l_onoff = 1, .l_linger = LINGER_SECONDS };
+	struct linger linger = { .l_onoff = 1, .l_linger = LINGER_S };
 	struct sockaddr_in address;
 	autofd listener = tcp_listener(&address);
 	int fd = tcp_socket();
@@ -141,7 +141,7 @@ static void test_slow_close(void)
 	closer_wait(1);
 	g_assert_cmpuint(closer_pending(), ==, 3);
 	g_assert_cmpint(g_get_monotonic_time() - start, <,
-			(gint64)LINGER_SECONDS * 1000 * 1000);
+			(gint64)LINGER_S * 1000 * 1000);
 	get_unstuck(peers, 3);
 	close(witness);
 }
