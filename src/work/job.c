@@ -426,7 +426,10 @@ int64_t job_time_left(Job *job, int64_t now)
 bool job_disown(Job *job, int64_t now)
 {
 	job_lock(job);
-	wait_for_user(job);
+	/* A thread that sends is done at once; one that reads may wait, and
+	 * then no command is under way. */
+	while (job->used && !job->receiving)
+		wait_for_end_of_use(job->host);
 	job->disowned =
 		!job->finished && !is_listening(job) && job->deadline_us <= now;
 	if (job->disowned)
