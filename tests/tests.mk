@@ -28,7 +28,7 @@ tests_of = $(foreach program,$(filter unit/%,$(4)),\
 	$(foreach program,$(filter replay/%,$(4)),\
 		'$(2)$(notdir $(program)):$(3) $(1)/$(program) \
 			tests/fuzz/corpus/$(program:replay/fuzz-%=%)') \
-	$(if $(filter fake/qemu-pr-helper,$(4)),$(foreach test,$(FAKE_TESTS),\
+	$(if $(filter fake/qemu-pr-helper,$(4)),$(foreach test,$(filter-out $(5),$(FAKE_TESTS)),\
 		'$(2)$(basename $(notdir $(test))):$(3) $(test) \
 			$(1)/fake/qemu-pr-helper')) \
 	$(if $(filter qemu-pr-client,$(4)),'$(2)client:$(3) \
@@ -82,11 +82,15 @@ THREADED = $(patsubst $(BUILD)/%,%,\
 	$(shell tests/with-threads $(PROGRAMS:%=$(BUILD)/%))\
 	$(if $(filter-out 0,$(.SHELLSTATUS)),$(error the list is not complete)))
 
+# --check, which tries what a process without threads can, and what is not started
+# by any thread: what programs write to terminals, the client among them.
+NOT_FOR_TSAN := $(addprefix tests/integration/,readme.py terminal.py)
+
 FAST_TESTS = $(call tests_of,$(BUILD),,,$(PROGRAMS)) \
 	$(call real_tests_of,$(BUILD)) $(BLACKBOX_REFERENCE) $(INSTALL_TEST) \
 	$(DIST_TEST) $(AROUND_VM) $(RUN_TAP_TEST) $(DEPS_TEST)
 ASAN_TESTS = $(call tests_of,$(ASAN),asan-,$(SANITIZED),$(PROGRAMS))
-TSAN_TESTS = $(call tests_of,$(TSAN),tsan-,$(SANITIZED),$(THREADED))
+TSAN_TESTS = $(call tests_of,$(TSAN),tsan-,$(SANITIZED),$(THREADED),$(NOT_FOR_TSAN))
 
 .PHONY: test-programs
 test-programs: all $(BUILD)/fake/qemu-pr-helper $(UNIT_TESTS) replays
