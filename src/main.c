@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The order of start-up and of the end, and nothing else. The order matters:
+ * The order of start-up, as one table that --check walks, too, and of the end,
+ * and nothing else. The order matters:
  * what needs privileges comes before they are dropped, what starts a thread
  * after, and the socket's name appears only when connecting to it works.
  */
@@ -24,6 +25,7 @@
 #include "process/signals.h"
 #include "process/user.h"
 #include "serve/server.h"
+#include "serve/start.h"
 #include "threads/fd-budget.h"
 
 /* How long a stopping helper answers what it has taken;
@@ -71,21 +73,23 @@ static bool create_pidfile(Daemon *daemon, GError **error)
 }
 
 /* Told before the socket appears, and QEMU with it. */
-static bool can_serve(GError **error)
+static bool can_serve(Daemon *daemon, GError **error)
 {
+	(void)daemon;
 	return privileges_suffice(backend_capabilities(), error);
 }
 
 /* Who does for multipath maps what only uid 0 may do: this process while it is
  * uid 0, else a broker that stays so; or nobody, and raw SCSI disks are served
  * all the same. */
-static void start_broker(const Daemon *daemon)
+static bool start_broker(Daemon *daemon, GError **own_error)
 {
 	uid_t user = daemon->options.user;
 	g_autoptr(GError) error = NULL;
 
+	(void)own_error;
 	if (geteuid() != 0)
-		return;
+		return true;
 	if (!user_leaves_root(user)) {
 		broker_not_needed();
 	} else if (!broker_start(&error)) {
@@ -94,17 +98,12 @@ static void start_broker(const Daemon *daemon)
 			    error->message);
 		broker_not_started(error->message);
 	}
+	return true;
 }
 
-static bool drop_privileges(const Daemon *daemon, GError **error)
+static bool drop_privileges(Daemon *daemon, GError **error)
 {
-	Privileges privileges = {
-		.user = daemon->options.user,
-		.group = daemon->options.group,
-		.capabilities = backend_capabilities(),
-	};
-
-	return privileges_drop(&privileges, error);
+	return start_drop_privileges(&daemon->options, error);
 }
 
 /* A table that is smaller than what was asked for, or than any host needs. */
@@ -125,17 +124,16 @@ static void report_room(const Options *options, unsigned int clients,
 static bool create_server(Daemon *daemon, GError **error)
 {
 	const Options *options = &daemon->options;
-	unsigned int descriptors = descriptors_raise_limit();
-	unsigned int table = fd_budget_table(descriptors, descriptors_open());
+	StartCapacity capacity = start_capacity();
 	ServerLimits limits = {
-		.max_clients = fd_budget_clients(table),
-		.descriptors = table,
+		.max_clients = capacity.clients,
+		.descriptors = capacity.table,
 		.command_timeout_us = options->command_timeout_us,
 	};
 
 	limits.by_descriptors = limits.max_clients < options->max_clients;
 	if (limits.by_descriptors)
-		report_room(options, limits.max_clients, descriptors);
+		report_room(options, limits.max_clients, capacity.files);
 	else
 		limits.max_clients = options->max_clients;
 	daemon->poller = poller_new(error);
@@ -168,23 +166,65 @@ static void asked(void *data)
 	server_log_state(((Daemon *)data)->server);
 }
 
-static bool start(Daemon *daemon, GError **error)
+static bool go_to_background(Daemon *daemon, GError **error)
 {
-	static const SignalEvents signal_events = { .ended = ended,
-						    .asked = asked };
+	return !daemon->options.daemon || daemonize(&daemon->parent, error);
+}
+
+static bool start_log(Daemon *daemon, GError **error)
+{
 	const Options *options = &daemon->options;
 
-	if (!take_activation(daemon, error) ||
-	    (options->daemon && !daemonize(&daemon->parent, error)))
-		return false;
+	(void)error;
 	log_init(options->log_target, options->daemon);
 	log_set_level(options->log_level);
-	if (!can_serve(error) || !create_pidfile(daemon, error))
-		return false;
-	start_broker(daemon);
-	return open_socket(daemon, error) && drop_privileges(daemon, error) &&
-	       create_server(daemon, error) &&
-	       signals_watch(daemon->poller, &signal_events, daemon, error);
+	return true;
+}
+
+static bool watch_signals(Daemon *daemon, GError **error)
+{
+	static const SignalEvents events = { .ended = ended, .asked = asked };
+
+	return signals_watch(daemon->poller, &events, daemon, error);
+}
+
+/* The start, in its order, and what --check says of each step.
+ * check_privileges() tries the second process and the drop as well: their
+ * outcomes are one line. */
+static const struct {
+	bool (*run)(Daemon *daemon, GError **error);
+	void (*describe)(Check *check);
+} steps[] = {
+	{ take_activation },
+	{ go_to_background },
+	{ start_log },
+	{ can_serve, check_privileges },
+	{ create_pidfile, check_pidfile },
+	{ start_broker },
+	{ open_socket, check_socket },
+	{ drop_privileges },
+	{ create_server, check_descriptors },
+	{ watch_signals },
+};
+
+static bool start(Daemon *daemon, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++)
+		if (!steps[i].run(daemon, error))
+			return false;
+	return true;
+}
+
+/* Whether the start would succeed, and the devices can be served. */
+static bool check_start(const Options *options)
+{
+	Check check = { .options = options };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++)
+		if (steps[i].describe)
+			steps[i].describe(&check);
+	check_devices(&check);
+	return check.to_fix == 0;
 }
 
 static void run(Daemon *daemon)
@@ -254,7 +294,7 @@ int main(int argc, char **argv)
 		break;
 	}
 	if (daemon.options.check) {
-		bool ready = check_host(&daemon.options);
+		bool ready = check_start(&daemon.options);
 
 		g_free(daemon.options.pidfile);
 		return end_printing(ready);

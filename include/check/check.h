@@ -12,7 +12,21 @@
 
 #include "process/options.h"
 
-/* True: nothing has to be fixed. Blocks as long as a device does. */
-bool check_host(const Options *options);
+typedef struct Check {
+	const Options *options;
+	bool may_send; /* this process may send the commands */
+	unsigned int to_fix;
+} Check;
+
+/* What main's table of the start calls for its steps; the first one first, as
+ * the others need to know what this process may do. */
+void check_privileges(Check *check);
+void check_pidfile(Check *check);
+void check_socket(Check *check);
+void check_descriptors(Check *check);
+
+/* What is looked at besides: the devices of the options, or multipathd. Blocks
+ * as long as a device does. */
+void check_devices(Check *check);
 
 #endif

@@ -23,25 +23,13 @@
 #include "device/backend.h"
 #include "multipath/broker/broker.h"
 #include "multipathd.h"
-#include "process/descriptors.h"
 #include "process/pidfile.h"
 #include "process/privileges.h"
 #include "process/user.h"
-#include "socket.h"
+#include "serve/start.h"
 #include "threads/fd-budget.h"
 
 typedef bool Trial(const Options *options, GError **error);
-
-static bool check_drop_privileges(const Options *options, GError **error)
-{
-	Privileges privileges = {
-		.user = options->user,
-		.group = options->group,
-		.capabilities = backend_capabilities(),
-	};
-
-	return privileges_drop(&privileges, error);
-}
 
 /* It ends with the child that tries it. */
 static bool check_start_broker(const Options *options, GError **error)
@@ -90,40 +78,6 @@ static bool try_in_child(Trial *trial, const Options *options, GError **error)
 	return false;
 }
 
-static void check_second_process(Check *check)
-{
-	const Options *options = check->options;
-	g_autoptr(GError) error = NULL;
-
-	if (try_in_child(check_start_broker, options, &error))
-		check_ok("privileges: CAP_SYS_RAWIO as user %u; a second "
-			 "process stays root, for multipath maps",
-			 options->user);
-	else
-		check_fix(check,
-			  "privileges: CAP_SYS_RAWIO as user %u, but multipath "
-			  "maps will be refused: %s",
-			  options->user, error->message);
-}
-
-static void check_privileges(Check *check)
-{
-	const Options *options = check->options;
-	g_autoptr(GError) error = NULL;
-
-	check->may_send = privileges_suffice(backend_capabilities(), NULL);
-	if (!try_in_child(check_drop_privileges, options, &error))
-		check_fix(check, "privileges: %s", error->message);
-	else if (geteuid() != 0)
-		check_ok("privileges: CAP_SYS_RAWIO as user %u; multipath maps "
-			 "need a start as root",
-			 geteuid());
-	else if (!user_leaves_root(options->user))
-		check_ok("privileges: CAP_SYS_RAWIO as root");
-	else
-		check_second_process(check);
-}
-
 /* The kernel asks for the capability in the initial user namespace, which maps
  * all numbers to themselves. */
 static void check_namespace(Check *check)
@@ -142,12 +96,47 @@ static void check_namespace(Check *check)
 			 "rootless container)");
 }
 
-static void check_descriptors(Check *check)
+static void check_second_process(Check *check)
 {
 	const Options *options = check->options;
-	unsigned int limit = descriptors_raise_limit();
-	unsigned int clients =
-		fd_budget_clients(fd_budget_table(limit, descriptors_open()));
+	g_autoptr(GError) error = NULL;
+
+	if (try_in_child(check_start_broker, options, &error))
+		check_ok("privileges: CAP_SYS_RAWIO as user %u; a second "
+			 "process stays root, for multipath maps",
+			 options->user);
+	else
+		check_fix(check,
+			  "privileges: CAP_SYS_RAWIO as user %u, but multipath "
+			  "maps will be refused: %s",
+			  options->user, error->message);
+}
+
+void check_privileges(Check *check)
+{
+	const Options *options = check->options;
+	g_autoptr(GError) error = NULL;
+
+	check->may_send = privileges_suffice(backend_capabilities(), NULL);
+	if (!try_in_child(start_drop_privileges, options, &error))
+		check_fix(check, "privileges: %s", error->message);
+	else if (geteuid() != 0)
+		check_ok("privileges: CAP_SYS_RAWIO as user %u; multipath maps "
+			 "need a start as root",
+			 geteuid());
+	else if (!user_leaves_root(options->user))
+		check_ok("privileges: CAP_SYS_RAWIO as root");
+	else
+		check_second_process(check);
+	check_namespace(check);
+}
+
+void check_descriptors(Check *check)
+{
+	const Options *options = check->options;
+	StartCapacity capacity = start_capacity();
+	unsigned int limit = capacity.files;
+	unsigned int clients = capacity.clients;
 	const char *word = plural(clients, "client", "clients");
 
 	if (clients >= options->max_clients)
@@ -170,7 +159,7 @@ static void check_descriptors(Check *check)
 			 limit, clients, word);
 }
 
-static void check_pidfile(Check *check)
+void check_pidfile(Check *check)
 {
 	const char *path = check->options->pidfile;
 	g_autoptr(GError) error = NULL;
@@ -183,18 +172,12 @@ static void check_pidfile(Check *check)
 		check_fix(check, "PID file: %s", error->message);
 }
 
-bool check_host(const Options *options)
+void check_devices(Check *check)
 {
-	Check check = { .options = options };
+	const Options *options = check->options;
 
-	check_privileges(&check);
-	check_namespace(&check);
-	check_descriptors(&check);
-	check_socket(&check);
-	check_pidfile(&check);
 	if (!options->devices[0])
-		check_multipathd(&check, NULL);
+		check_multipathd(check, NULL);
 	for (char *const *device = options->devices; *device; device++)
-		check_device(&check, *device);
-	return check.to_fix == 0;
+		check_device(check, *device);
 }

@@ -6,15 +6,7 @@
 #ifndef CHECK_REPORT_H
 #define CHECK_REPORT_H
 
-#include <stdbool.h>
-
-#include "process/options.h"
-
-typedef struct Check {
-	const Options *options;
-	bool may_send; /* this process may send the commands */
-	unsigned int to_fix;
-} Check;
+#include "check/check.h"
 
 /* One line each, printf format without a line end. The second says what is
  * wrong, then how to fix it. */

@@ -2,7 +2,7 @@
 /*
  * Who has the socket, and whom its permissions let in.
  */
-#include "socket.h"
+#include "check/check.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/peer.h"
 #include "base/unix-socket.h"
+#include "report.h"
 #include "scsi/wire.h"
 
 /* For the one who serves to say the first word, in seconds. */
