@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The order of start-up, as one table that --check walks, too, and of the end,
- * and nothing else. The order matters:
- * what needs privileges comes before they are dropped, what starts a thread
- * after, and the socket's name appears only when connecting to it works.
+ * and nothing else. The order matters: what needs privileges comes before they
+ * are dropped, what starts a thread after, and the socket's name appears only
+ * when connecting to it works.
  */
 #include <stdio.h>
 #include <stdlib.h>
